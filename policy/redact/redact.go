@@ -1,0 +1,10 @@
+// Package redact finds and masks personal data in text and in SIP octets. It
+// imports nothing of ours.
+package redact
+
+// Found is one thing that was masked: its kind (number, email, card, ip, ...)
+// and its length in bytes. It never holds the thing itself.
+type Found struct {
+	Kind string
+	Len  int
+}
