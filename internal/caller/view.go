@@ -1,0 +1,92 @@
+package caller
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// view prints events as they come. Several goroutines tell it things; one lock
+// keeps the lines whole.
+type view struct {
+	mu       sync.Mutex
+	out      io.Writer
+	json     bool
+	answered time.Time
+	err      error // the first failure to write; the call goes on without a view
+}
+
+func newView(out io.Writer, asJSON bool) *view { return &view{out: out, json: asJSON} }
+
+// start sets the zero of Event.At.
+func (v *view) start(t time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.answered = t
+}
+
+// emit prints one event.
+func (v *view) emit(e Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.answered.IsZero() && e.At == 0 {
+		e.At = time.Since(v.answered).Milliseconds()
+	}
+	if v.json {
+		v.note(json.NewEncoder(v.out).Encode(e))
+		return
+	}
+	if line := human(e); line != "" {
+		_, err := io.WriteString(v.out, line+"\n")
+		v.note(err)
+	}
+}
+
+func (v *view) note(err error) {
+	if v.err == nil && err != nil {
+		v.err = fmt.Errorf("caller: printing the call: %w", err)
+	}
+}
+
+func (v *view) failed() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.err
+}
+
+// human is one event as a person reads it; "" for what is for machines only.
+func human(e Event) string {
+	at := fmt.Sprintf("%6.1fs  ", float64(e.At)/1000)
+	switch e.Kind {
+	case "said":
+		return at + who(e.Party) + clean(e.Text)
+	case "heard":
+		if !e.Final {
+			return at + who(e.Party) + "... " + clean(e.Text)
+		}
+		return at + who(e.Party) + clean(e.Text)
+	case "keys":
+		return at + who(e.Party) + "[keys " + clean(e.Text) + "]"
+	case "latency":
+		return at + who("call") + fmt.Sprintf("answered after %d ms", e.Latency)
+	case "ringing", "answered", "ended":
+		return at + who("call") + strings.TrimSpace(e.Kind+" "+clean(e.Text))
+	}
+	return ""
+}
+
+// who is the name column.
+func who(party string) string { return fmt.Sprintf("%-8s", party+":") }
+
+// clean keeps text from another machine on one line and off the terminal's controls.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, s)
+}
