@@ -1,19 +1,41 @@
+// Package policy decides, and every other room of the house obeys: may an
+// engine hear this caller, may the text be kept and until when, what of it may
+// a third party be told, is there a hold, may this person read that.
+//
+// The answers are types that nobody outside this package can make: a grant
+// (Hold, Trace, Listen, Access, Processor) opens something, and Opening,
+// Cleared, Told, Settled and Exhibit are what may be stored, said or shown.
+// The zero value of each opens nothing. A grant exists only after its entry
+// in the Journal does, and is revoked by one atomic store.
+//
+// The package does no I/O of its own and imports policy/redact alone: the
+// clock is handed in, and so is the Journal. Rules come from the section
+// `policy` of the configuration.
 package policy
 
 import (
-	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
-// ErrNotGranted is what every grant that is not in force answers.
-var ErrNotGranted = errors.New("policy: not granted")
+// Errors that a caller of this package can act on.
+var (
+	// ErrNotGranted is what every grant that is not in force answers.
+	ErrNotGranted = errors.New("policy: not granted")
+	// ErrSettled says that the conversation has ended and takes nothing more.
+	ErrSettled = errors.New("policy: the conversation is settled")
+	// ErrForeign says that a value belongs to another conversation or to
+	// another processor.
+	ErrForeign = errors.New("policy: it belongs to another conversation or processor")
+	// ErrUnknownProcessor says that no processor of that name is registered.
+	ErrUnknownProcessor = errors.New("policy: no such processor")
+)
 
 type (
 	// ConversationID names one conversation; it is random and says nothing.
+	// It is a UUID, version 8 (RFC 9562), in lower case.
 	ConversationID string
 	// Party is who spoke a turn.
 	Party uint8
@@ -37,19 +59,88 @@ const (
 	Support
 )
 
-// Words is text that a person said or will hear. It prints as a length and
-// yields only to Reveal, whose callers internal/arch lists.
-type Words struct{ s string }
+// NewConversationID draws 122 random bits. A version 8 UUID is what a vCon
+// asks for; no bit of it is a time or a machine.
+func NewConversationID() ConversationID {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	b[6] = b[6]&0x0f | 0x80
+	b[8] = b[8]&0x3f | 0x80
+	var s [36]byte
+	hex.Encode(s[0:8], b[0:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:36], b[10:16])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return ConversationID(s[:])
+}
 
-// Said makes Words of s.
-func Said(s string) Words                    { return Words{s} }
-func (w Words) Reveal() string               { return w.s }
-func (w Words) Empty() bool                  { return w.s == "" }
-func (w Words) String() string               { return fmt.Sprintf("[%d chars]", len(w.s)) }
-func (w Words) GoString() string             { return w.String() }
-func (w Words) Format(s fmt.State, _ rune)   { fmt.Fprint(s, w.String()) }
-func (w Words) LogValue() slog.Value         { return slog.StringValue(w.String()) }
-func (w Words) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+// Valid says whether the id has the form of a UUID in lower case.
+func (id ConversationID) Valid() bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') {
+			return false
+		} else if !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// String is the party's name, as stored and as shown.
+func (p Party) String() string {
+	switch p {
+	case Caller:
+		return "caller"
+	case Agent:
+		return "agent"
+	case Person:
+		return "person"
+	case System:
+		return "system"
+	}
+	return "unknown"
+}
+
+// ParseParty is the opposite of String.
+func ParseParty(s string) (Party, bool) {
+	for p := Caller; p <= System; p++ {
+		if p.String() == s {
+			return p, true
+		}
+	}
+	return 0, false
+}
+
+// String is the channel's name, as stored and as shown.
+func (c Channel) String() string {
+	switch c {
+	case SIP:
+		return "sip"
+	case Widget:
+		return "widget"
+	case Dashboard:
+		return "dashboard"
+	case Support:
+		return "support"
+	}
+	return "unknown"
+}
+
+// ParseChannel is the opposite of String.
+func ParseChannel(s string) (Channel, bool) {
+	for c := SIP; c <= Support; c++ {
+		if c.String() == s {
+			return c, true
+		}
+	}
+	return 0, false
+}
 
 // Turn is what one party said or typed. Start and End are stream times.
 type Turn struct {
@@ -62,43 +153,20 @@ type Turn struct {
 	Interrupted  bool    // the party was cut off; Words is what was heard
 }
 
-// Receipt is what became of the audio of one conversation. Forgotten equals
-// Born when nothing is left.
+// LowConfidence is the confidence below which a turn counts as not understood.
+const LowConfidence = 0.5
+
+// Receipt is what became of the audio of one conversation: packets born,
+// forgotten and held, and the longest time from the arrival of a packet to the
+// wiping of its last copy. Forgotten equals Born when nothing is left.
 type Receipt struct {
 	Conversation          ConversationID
 	Born, Forgotten, Held uint64
 	Longest               time.Duration
 }
 
-// Journal makes an audit entry durable before a grant exists. store implements it.
-type Journal interface {
-	Append(context.Context, Entry) (Place, error)
-}
-
-// Entry is one audit entry; it names ids, never what was said and never a number.
-type Entry struct {
-	At           time.Time
-	Actor        string
-	Action       string
-	Conversation ConversationID
-	Reason       string
-	Ticket       string
-}
-
-// Place is where an entry stands in the journal's chain.
-type Place struct {
-	Seq  uint64
-	Hash [32]byte
-}
-
-// grant is revocable from any goroutine and read on the clock thread by one
-// atomic load.
-type grant struct {
-	revoked atomic.Bool
-	until   time.Time // zero means for as long as the process lives
-}
-
-// Facts are what is known of a conversation when it begins.
+// Facts are what is known of a conversation when it begins. An empty
+// Conversation is given an id by Decide.
 type Facts struct {
 	Conversation ConversationID
 	Channel      Channel
@@ -107,14 +175,20 @@ type Facts struct {
 	Trunk        string
 }
 
-// To be given by their own files:
-//
-//	Hold, Trace, Listen, Access, Processor: struct{ g *grant } with Check(now) error; Processor has Name() and Local()
-//	Cleared: Turn() Turn, Until() time.Time, Valid() error.  Told: Text() string, Valid() error.  Exhibit
-//	Opening: what the store is given at the start: Facts(), Started(), Until(), Profile(), PolicyVersion(), Valid()
-//	Settled: the end: Receipt(), Ended(), Outcome(), Valid()
-//	Ruling: Open(now) (Opening, error); Clear(Turn, now) (Cleared, error); Tell(Processor, Turn, now) (Told, error)
-//	        Listen(Processor, now) (Listen, error); Disclosure(facts...) ; Settle(Receipt, Outcome, now) (Settled, error)
-//	Rules{Keep time.Duration, ...} with Default() and Validate()
-//	New(Journal, Rules, now func() time.Time, processors...) (*Office, error); Decide(Facts) Ruling; Processor(name) (Processor, error)
-//	        Enter(ctx, token, purpose) (Access, error); Local(ctx, purpose) (Access, error): the operator at the machine's own shell
+// Record is a conversation as it was kept, read back under an Access. A list
+// leaves From and Turns empty.
+type Record struct {
+	Conversation  ConversationID
+	Channel       Channel
+	Trunk, To     string
+	From          Words
+	Profile       string
+	PolicyVersion string
+	Started       time.Time
+	Ended         time.Time // zero while it goes on
+	Expires       time.Time
+	Outcome       Outcome // Ongoing while it goes on
+	Receipt       Receipt
+	Counted       bool // the receipt was counted; false when the process died first
+	Turns         []Turn
+}

@@ -1,0 +1,35 @@
+package policy
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+)
+
+// Words is text that a person said or will hear. It prints as a length and
+// yields only to Reveal, whose callers internal/arch lists.
+type Words struct{ s string }
+
+// Said makes Words of s.
+func Said(s string) Words { return Words{s} }
+
+// Reveal is the one way to the text itself.
+func (w Words) Reveal() string { return w.s }
+
+// Empty says whether there is no text.
+func (w Words) Empty() bool { return w.s == "" }
+
+// String is the length of the text in bytes: "[12 chars]".
+func (w Words) String() string { return "[" + strconv.Itoa(len(w.s)) + " chars]" }
+
+// GoString is String: %#v shows no more than %v.
+func (w Words) GoString() string { return w.String() }
+
+// Format prints String whatever the verb.
+func (w Words) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, w.String()) }
+
+// LogValue is String.
+func (w Words) LogValue() slog.Value { return slog.StringValue(w.String()) }
+
+// MarshalText is String, so that JSON and YAML show no more than a log does.
+func (w Words) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
