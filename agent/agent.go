@@ -39,6 +39,22 @@ type Mind interface {
 	Close(context.Context) error
 }
 
+// Keypad is a Mind that understands keys. One that is not a Keypad is not told
+// of them.
+type Keypad interface {
+	Keyed(ctx context.Context, digits policy.Told) (<-chan Reply, error)
+}
+
+// Prompter is a Mind that has something to say when it has not been given
+// anything to understand. One that is not a Prompter says nothing then.
+type Prompter interface {
+	// Unclear says that the caller spoke and was not understood.
+	Unclear(context.Context) (<-chan Reply, error)
+	// Quiet says that the caller has said nothing for a while; times counts
+	// from 1 since they last spoke.
+	Quiet(ctx context.Context, times int) (<-chan Reply, error)
+}
+
 // Voice speaks t into out and returns when all of it was written; media paces
 // it. When ctx ends it stops at once. A Voice is safe for concurrent use.
 type Voice interface {
