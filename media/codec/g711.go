@@ -34,9 +34,12 @@ func encodeMu(dst []byte, pcm []int16) {
 	}
 }
 
+// muByte inverts a negative value rather than negating it, as the ITU's own
+// reference (G.191) does: the two differ only on a decision value itself, where
+// G.711 leaves the choice.
 func muByte(s int16) byte {
 	sign := int32(s) >> 15 // 0, or -1 for negative
-	magnitude := min((int32(s)^sign)-sign, muClip) + muBias
+	magnitude := min(int32(s)^sign, muClip) + muBias
 	segment := bits.Len32(uint32(magnitude)) - 8 // 0..7: the bias sets bit 7
 	step := magnitude >> (segment + 3) & 0x0f
 	return ^(byte(sign)&0x80 | byte(segment<<4) | byte(step))
@@ -69,9 +72,8 @@ func encodeA(dst []byte, pcm []int16) {
 	}
 }
 
-// aByte works on the 13 significant bits. A negative value is inverted rather
-// than negated (G.711 table 1: the decision values of both signs mirror each
-// other around -1/2 at this scale).
+// aByte works on the 13 significant bits, and inverts a negative value like
+// muByte.
 func aByte(s int16) byte {
 	v := int32(s) >> 3
 	sign := v >> 31 // 0, or -1 for negative
