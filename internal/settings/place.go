@@ -15,7 +15,7 @@ import (
 func (l *Loaded) Place(section string, keys []string, err error) Problems {
 	var out Problems
 	for _, e := range flatten(err) {
-		text := strings.TrimPrefix(e.Error(), section+": ")
+		text := strings.TrimPrefix(strings.TrimPrefix(e.Error(), section+": "), section+".")
 		key := l.named(section, keys, text)
 		p := Problem{Key: key, What: clean(text, key, section), Remedy: l.remedy(key)}
 		p.File, p.Line = l.where(key)

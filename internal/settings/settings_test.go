@@ -143,6 +143,7 @@ func TestPlaceFindsTheLineOfACheck(t *testing.T) {
 	for _, c := range []struct{ section, text, want string }{
 		{"sip", "sip: most is 3, above 2", "c.yaml:2: sip.most: is 3, above 2"},
 		{"sip", "sip: trunks[0].most: is above the sum", "c.yaml:5: sip.trunks[0].most: is above the sum"},
+		{"media", "media.loud: jitter is 0", "c.yaml:7: media.loud: jitter is 0"},
 		{"sip", "sip: no listener", "c.yaml:1: sip: no listener"},
 		{"media", "media: arena_kib 5 is below 64", "environment LETHE_MEDIA_ARENA_KIB: media.arena_kib: 5 is below 64; it is documented as: KiB"},
 		{"media", "media: jitter is shorter than a frame", "c.yaml:6: media.jitter: is shorter than a frame"},
