@@ -1,0 +1,100 @@
+package admin
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Audio is what media has counted since the start. Received, Lost and Late are
+// RTP packets, Jitter (RFC 3550 section 6.4.1) is the mean of the live streams;
+// Born, Forgotten and Held are frames of caller audio.
+type Audio struct {
+	Received, Lost, Late  uint64
+	Jitter                time.Duration
+	Born, Forgotten, Held uint64
+	ArenaBytes, ArenaUsed int
+}
+
+// Metrics are the server's. The zero value is not usable; make one with
+// NewMetrics. All methods are safe for concurrent use.
+type Metrics struct {
+	registry  *prometheus.Registry
+	calls     *prometheus.CounterVec
+	responses *prometheus.CounterVec
+	lifetime  prometheus.Histogram
+	final     prometheus.Histogram
+	reply     prometheus.Histogram
+}
+
+// NewMetrics makes a registry of its own. active and audio are asked at each
+// scrape and must not block.
+func NewMetrics(version string, active func() int, audio func() Audio) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_calls_total",
+			Help: "Calls that ended or were refused, by how."}, []string{"result"}),
+		responses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_sip_responses_total",
+			Help: "SIP responses sent, by status code (RFC 3261 section 21)."}, []string{"code"}),
+		lifetime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_audio_lifetime_seconds",
+			Help:    "Of each call, the longest time from the arrival of a packet of caller audio to the wiping of its last copy.",
+			Buckets: []float64{.02, .05, .1, .15, .2, .25, .3, .4, .5, .75, 1, 2.5, 5}}),
+		final: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_final_latency_seconds",
+			Help: "End of the caller's speech to its final text.", Buckets: latencies()}),
+		reply: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_reply_latency_seconds",
+			Help: "End of the caller's speech to the first audio of the answer.", Buckets: latencies()}),
+	}
+	m.registry.MustRegister(m.calls, m.responses, m.lifetime, m.final, m.reply,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.pulled(active, audio)
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "lethe_build_info", Help: "1, with the version."}, []string{"version"})
+	info.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(info)
+	return m
+}
+
+// pulled registers what is read at the time of a scrape.
+func (m *Metrics) pulled(active func() int, audio func() Audio) {
+	gauge := func(name, help string, f func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+	}
+	counter := func(name, help string, f func(Audio) uint64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(f(audio())) }))
+	}
+	gauge("lethe_calls_active", "Calls that are up or being set up.", func() float64 { return float64(active()) })
+	gauge("lethe_rtp_jitter_seconds", "Interarrival jitter, the mean of the live streams.", func() float64 { return audio().Jitter.Seconds() })
+	gauge("lethe_arena_bytes", "Size of the locked arena.", func() float64 { return float64(audio().ArenaBytes) })
+	gauge("lethe_arena_used_bytes", "Bytes of the arena that are given out.", func() float64 { return float64(audio().ArenaUsed) })
+	counter("lethe_rtp_received_total", "RTP packets accepted from callers.", func(a Audio) uint64 { return a.Received })
+	counter("lethe_rtp_lost_total", "RTP packets that never came.", func(a Audio) uint64 { return a.Lost })
+	counter("lethe_rtp_late_total", "RTP packets that came after their time.", func(a Audio) uint64 { return a.Late })
+	counter("lethe_frames_born_total", "Packets of caller audio accepted.", func(a Audio) uint64 { return a.Born })
+	counter("lethe_frames_forgotten_total", "Packets of caller audio whose last copy was wiped.", func(a Audio) uint64 { return a.Forgotten })
+	counter("lethe_frames_held_total", "Packets of caller audio kept under a hold.", func(a Audio) uint64 { return a.Held })
+}
+
+// latencies are the buckets around the goals of 0.7 s and 1.2 s.
+func latencies() []float64 { return []float64{.1, .2, .3, .4, .5, .6, .7, .8, 1, 1.2, 1.5, 2, 3, 5, 10} }
+
+// Ended counts a call. result is one of a fixed set of names, never free text.
+func (m *Metrics) Ended(result string) { m.calls.WithLabelValues(result).Inc() }
+
+// Response counts a SIP response; what is no status code counts as 0.
+func (m *Metrics) Response(code int) {
+	if code < 100 || code > 699 {
+		code = 0
+	}
+	m.responses.WithLabelValues(strconv.Itoa(code)).Inc()
+}
+
+// Lifetime is the longest that audio of one call has lived.
+func (m *Metrics) Lifetime(d time.Duration) { m.lifetime.Observe(d.Seconds()) }
+
+// Final is one latency from the end of speech to its text.
+func (m *Metrics) Final(d time.Duration) { m.final.Observe(d.Seconds()) }
+
+// Reply is one latency from the end of speech to the answer's first audio.
+func (m *Metrics) Reply(d time.Duration) { m.reply.Observe(d.Seconds()) }
