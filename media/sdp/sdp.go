@@ -27,6 +27,8 @@ var (
 	// ErrUnsupported says that the peer asks for what is not done: no audio at
 	// all, a host name for an address, a transport other than RTP/AVP(F).
 	ErrUnsupported = errors.New("sdp: unsupported")
+	// ErrLocal says that our own side of the call has no address or port.
+	ErrLocal = errors.New("sdp: incomplete local description")
 	// ErrSecure is an ErrUnsupported: the peer wants SRTP only.
 	ErrSecure = fmt.Errorf("%w: SRTP (RTP/SAVP)", ErrUnsupported)
 )
@@ -122,18 +124,4 @@ type Agreed struct {
 	Direction Direction // of our side
 	Hold      bool      // the peer put us on hold: it does not want to hear us
 	RTCPMux   bool      // RTCP shares the RTP port (RFC 5761)
-}
-
-// Answer answers an offer. The errors are a *SyntaxError (ErrMalformed),
-// ErrUnsupported (with ErrSecure) and ErrNoCommonCodec.
-func Answer(offer []byte, t Terms, l Local) (answer []byte, a Agreed, err error) {
-	return nil, Agreed{}, ErrUnsupported
-}
-
-// Offer makes an offer of one audio stream.
-func Offer(t Terms, l Local, dir Direction) []byte { return nil }
-
-// Accept reads the answer to an Offer made with the same terms.
-func Accept(answer []byte, t Terms, l Local) (Agreed, error) {
-	return Agreed{}, ErrUnsupported
 }
