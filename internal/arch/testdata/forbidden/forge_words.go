@@ -1,0 +1,9 @@
+// at: store/forged
+// want: cannot convert
+
+// Package forged wants the text of what was said without Reveal.
+package forged
+
+import "lethe/policy"
+
+func Text(w policy.Words) string { return string(w) }
