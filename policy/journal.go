@@ -36,6 +36,7 @@ const (
 	ActionWithdraw    = "withdraw"    // a processor is no longer in force; Reason is its name
 	ActionRead        = "read"        // one conversation was read; Reason is the purpose
 	ActionList        = "list"        // conversations were listed; Reason is the purpose
+	ActionAudit       = "audit"       // the journal itself was read; Reason is the purpose
 	ActionInterrupted = "interrupted" // a conversation was found unsettled at start-up
 )
 
