@@ -13,8 +13,8 @@ func ComfortLevel(payload []byte) (level uint8, err error) {
 	return payload[0], nil
 }
 
-// Noise makes comfort noise: white, and the same for the same level and order
-// of calls. Its zero value is silence. Plain data; it holds no audio.
+// Noise makes comfort noise: white, and always the same for the same levels.
+// Its zero value is silence. Plain data; it holds no audio.
 type Noise struct {
 	state uint32
 	scale float32
@@ -22,17 +22,23 @@ type Noise struct {
 
 // Level sets the loudness, in -dBov as ComfortLevel returns it.
 func (n *Noise) Level(level uint8) {
-	n.scale = float32(32767 * math.Pow(10, -float64(level)/20))
+	// Evenly spread values have a peak of the square root of 3 times their RMS.
+	peak := 32767 * math.Sqrt(3) * math.Pow(10, -float64(level)/20)
+	n.scale = float32(peak / (1 << 31))
+	if n.state == 0 {
+		n.state = 0x9e3779b9 // any number but 0, where the generator would stay
+	}
 }
 
 // Fill makes len(dst) samples.
 func (n *Noise) Fill(dst []int16) {
 	for i := range dst {
-		dst[i] = n.next()
+		n.state ^= n.state << 13 // xorshift: Marsaglia 2003
+		n.state ^= n.state >> 17
+		n.state ^= n.state << 5
+		dst[i] = int16(clip16(int32(float32(int32(n.state)) * n.scale)))
 	}
 }
 
-func (n *Noise) next() int16 { return 0 }
-
-// Wipe leaves nothing of the stream in the state.
+// Wipe makes it silent.
 func (n *Noise) Wipe() { *n = Noise{} }
