@@ -234,8 +234,13 @@ func (s *Stream) unwanted(v verdict) {
 	}
 }
 
-// begin starts the time line anew: the first packet, or a new SSRC.
+// begin starts the time line anew: the first packet, or a new SSRC. What
+// still waits is heard first.
 func (s *Stream) begin(h header, now time.Time) {
+	for p := s.jitter.first(); p != nil; p = s.jitter.first() {
+		s.line.ts = p.ts
+		s.play(p)
+	}
 	s.jitter.reset()
 	s.ssrc = h.ssrc
 	s.arrival = arrival{base: 1<<16 | uint64(h.seq)}
