@@ -5,7 +5,7 @@ set -u
 out=$("$1" -tags 'peers endtoend' ./... 2>&1)
 status=$?
 printf '%s\n' "$out"
-if [ "$status" -ne 0 ] && printf '%s' "$out" | grep -q -E 'fetching vulnerabilities|vuln\.go\.dev|dial tcp|no such host|HTTP GET'; then
+if [ "$status" -eq 1 ] && printf '%s' "$out" | grep -q 'fetching vulnerabilities: .*\(dial tcp\|no such host\|timeout\|refused\|unreachable\)'; then
 	echo "lane: vulnerabilities: not checked (the database could not be reached)"
 	exit 0
 fi
