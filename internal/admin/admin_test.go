@@ -52,7 +52,8 @@ func get(t *testing.T, url string) (int, string) {
 
 func metrics() *Metrics {
 	return NewMetrics("v1", func() int { return 3 }, func() Audio {
-		return Audio{Received: 10, Lost: 2, Late: 1, Jitter: 4 * time.Millisecond, Born: 9, Forgotten: 8, Held: 1}
+		return Audio{Received: 10, Lost: 2, Late: 1, Born: 9, Forgotten: 8, Held: 1,
+			Bounds: []time.Duration{100 * time.Millisecond, time.Second}, Lifetimes: []uint64{5, 2, 1}, LifetimeSum: 3 * time.Second}
 	})
 }
 
@@ -61,7 +62,7 @@ func TestMetrics(t *testing.T) {
 	m.Ended("completed_by_caller")
 	m.Response(200)
 	m.Response(1 << 20)
-	m.Lifetime(90 * time.Millisecond)
+	m.Jitter(4 * time.Millisecond)
 	m.Final(300 * time.Millisecond)
 	m.Reply(time.Second)
 	code, body := get(t, serve(t, m)+"/metrics")
@@ -71,8 +72,9 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		"lethe_calls_active 3\n", `lethe_calls_total{result="completed_by_caller"} 1`, `lethe_sip_responses_total{code="200"} 1`,
 		`lethe_sip_responses_total{code="0"} 1`, "lethe_rtp_received_total 10\n", "lethe_rtp_lost_total 2\n", "lethe_rtp_late_total 1\n",
-		"lethe_rtp_jitter_seconds 0.004\n", "lethe_frames_born_total 9\n", "lethe_frames_forgotten_total 8\n", "lethe_frames_held_total 1\n",
-		`lethe_audio_lifetime_seconds_bucket{le="0.1"} 1`, `lethe_final_latency_seconds_bucket{le="0.3"} 1`,
+		`lethe_rtp_jitter_seconds_bucket{le="0.005"} 1`, "lethe_frames_born_total 9\n", "lethe_frames_forgotten_total 8\n", "lethe_frames_held_total 1\n",
+		`lethe_audio_lifetime_seconds_bucket{le="0.1"} 5`, `lethe_audio_lifetime_seconds_bucket{le="1"} 7`,
+		`lethe_audio_lifetime_seconds_bucket{le="+Inf"} 8`, "lethe_audio_lifetime_seconds_sum 3\n", `lethe_final_latency_seconds_bucket{le="0.3"} 1`,
 		`lethe_reply_latency_seconds_bucket{le="1"} 1`, "go_goroutines ", "process_resident_memory_bytes ", `lethe_build_info{version="v1"} 1`,
 	} {
 		if !strings.Contains(body, want) {

@@ -8,13 +8,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Audio is what media has counted since the start. Received, Lost and Late are
-// RTP packets, Jitter (RFC 3550 section 6.4.1) is the mean of the live streams;
-// Born, Forgotten and Held are frames of caller audio.
+// Audio is what media has counted since the start. Received, Lost, Late,
+// Refused and Malformed are RTP packets; Born, Forgotten and Held are packets of
+// caller audio. Lifetimes counts the forgotten ones by how long they lived: one
+// for each of Bounds, then those that lived longer.
 type Audio struct {
 	Received, Lost, Late  uint64
-	Jitter                time.Duration
+	Refused, Malformed    uint64
 	Born, Forgotten, Held uint64
+	Overruns              uint64
+	Bounds                []time.Duration
+	Lifetimes             []uint64
+	LifetimeSum           time.Duration
 	ArenaBytes, ArenaUsed int
 }
 
@@ -24,7 +29,7 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	calls     *prometheus.CounterVec
 	responses *prometheus.CounterVec
-	lifetime  prometheus.Histogram
+	jitter    prometheus.Histogram
 	final     prometheus.Histogram
 	reply     prometheus.Histogram
 }
@@ -38,17 +43,19 @@ func NewMetrics(version string, active func() int, audio func() Audio) *Metrics 
 			Help: "Calls that ended or were refused, by how."}, []string{"result"}),
 		responses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_sip_responses_total",
 			Help: "SIP responses sent, by status code (RFC 3261 section 21)."}, []string{"code"}),
-		lifetime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_audio_lifetime_seconds",
-			Help:    "Of each call, the longest time from the arrival of a packet of caller audio to the wiping of its last copy.",
-			Buckets: []float64{.02, .05, .1, .15, .2, .25, .3, .4, .5, .75, 1, 2.5, 5}}),
+		jitter: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_rtp_jitter_seconds",
+			Help:    "Interarrival jitter (RFC 3550 section 6.4.1) at the end of each call.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .03, .04, .06, .1, .2}}),
 		final: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_final_latency_seconds",
 			Help: "End of the caller's speech to its final text.", Buckets: latencies()}),
 		reply: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_reply_latency_seconds",
 			Help: "End of the caller's speech to the first audio of the answer.", Buckets: latencies()}),
 	}
-	m.registry.MustRegister(m.calls, m.responses, m.lifetime, m.final, m.reply,
+	m.registry.MustRegister(m.calls, m.responses, m.jitter, m.final, m.reply,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.pulled(active, audio)
+	m.registry.MustRegister(&lifetimes{audio: audio, desc: prometheus.NewDesc("lethe_audio_lifetime_seconds",
+		"Arrival of a packet of caller audio to the wiping of its last copy.", nil, nil)})
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "lethe_build_info", Help: "1, with the version."}, []string{"version"})
 	info.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(info)
@@ -65,19 +72,23 @@ func (m *Metrics) pulled(active func() int, audio func() Audio) {
 			func() float64 { return float64(f(audio())) }))
 	}
 	gauge("lethe_calls_active", "Calls that are up or being set up.", func() float64 { return float64(active()) })
-	gauge("lethe_rtp_jitter_seconds", "Interarrival jitter, the mean of the live streams.", func() float64 { return audio().Jitter.Seconds() })
 	gauge("lethe_arena_bytes", "Size of the locked arena.", func() float64 { return float64(audio().ArenaBytes) })
 	gauge("lethe_arena_used_bytes", "Bytes of the arena that are given out.", func() float64 { return float64(audio().ArenaUsed) })
 	counter("lethe_rtp_received_total", "RTP packets accepted from callers.", func(a Audio) uint64 { return a.Received })
 	counter("lethe_rtp_lost_total", "RTP packets that never came.", func(a Audio) uint64 { return a.Lost })
 	counter("lethe_rtp_late_total", "RTP packets that came after their time.", func(a Audio) uint64 { return a.Late })
+	counter("lethe_rtp_refused_total", "RTP packets from elsewhere than the caller.", func(a Audio) uint64 { return a.Refused })
+	counter("lethe_rtp_malformed_total", "Datagrams on RTP ports that were no RTP.", func(a Audio) uint64 { return a.Malformed })
+	counter("lethe_clock_overruns_total", "Wake-ups of the media clock that came too late.", func(a Audio) uint64 { return a.Overruns })
 	counter("lethe_frames_born_total", "Packets of caller audio accepted.", func(a Audio) uint64 { return a.Born })
 	counter("lethe_frames_forgotten_total", "Packets of caller audio whose last copy was wiped.", func(a Audio) uint64 { return a.Forgotten })
 	counter("lethe_frames_held_total", "Packets of caller audio kept under a hold.", func(a Audio) uint64 { return a.Held })
 }
 
 // latencies are the buckets around the goals of 0.7 s and 1.2 s.
-func latencies() []float64 { return []float64{.1, .2, .3, .4, .5, .6, .7, .8, 1, 1.2, 1.5, 2, 3, 5, 10} }
+func latencies() []float64 {
+	return []float64{.1, .2, .3, .4, .5, .6, .7, .8, 1, 1.2, 1.5, 2, 3, 5, 10}
+}
 
 // Ended counts a call. result is one of a fixed set of names, never free text.
 func (m *Metrics) Ended(result string) { m.calls.WithLabelValues(result).Inc() }
@@ -90,11 +101,38 @@ func (m *Metrics) Response(code int) {
 	m.responses.WithLabelValues(strconv.Itoa(code)).Inc()
 }
 
-// Lifetime is the longest that audio of one call has lived.
-func (m *Metrics) Lifetime(d time.Duration) { m.lifetime.Observe(d.Seconds()) }
+// Jitter is that of one call's caller.
+func (m *Metrics) Jitter(d time.Duration) { m.jitter.Observe(d.Seconds()) }
 
 // Final is one latency from the end of speech to its text.
 func (m *Metrics) Final(d time.Duration) { m.final.Observe(d.Seconds()) }
 
 // Reply is one latency from the end of speech to the answer's first audio.
 func (m *Metrics) Reply(d time.Duration) { m.reply.Observe(d.Seconds()) }
+
+// lifetimes shows media's own histogram: it is counted on the clock thread,
+// where nothing may allocate.
+type lifetimes struct {
+	audio func() Audio
+	desc  *prometheus.Desc
+}
+
+// Describe is prometheus'.
+func (l *lifetimes) Describe(out chan<- *prometheus.Desc) { out <- l.desc }
+
+// Collect is prometheus'.
+func (l *lifetimes) Collect(out chan<- prometheus.Metric) {
+	a := l.audio()
+	count, buckets := uint64(0), make(map[float64]uint64, len(a.Bounds))
+	for i, n := range a.Lifetimes {
+		count += n
+		if i < len(a.Bounds) {
+			buckets[a.Bounds[i].Seconds()] = count
+		}
+	}
+	m, err := prometheus.NewConstHistogram(l.desc, count, a.LifetimeSum.Seconds(), buckets)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(l.desc, err)
+	}
+	out <- m
+}

@@ -9,19 +9,31 @@ import (
 
 // Place turns the error of a package's Validate into problems with their
 // lines. section is the key of the package's section. An error that joins
-// several is taken apart. The key is the one that the text names, and of
-// several the one that is named first; a text that names none is about the
-// whole section.
+// several is taken apart. The key is the one that the text begins with in full
+// ("media.ports: ..."), else the first of keys that it names; a text that names
+// none is about the whole section.
 func (l *Loaded) Place(section string, keys []string, err error) Problems {
 	var out Problems
 	for _, e := range flatten(err) {
-		text := strings.TrimPrefix(strings.TrimPrefix(e.Error(), section+": "), section+".")
-		key := l.named(section, keys, text)
+		key, text := spelled(section, e.Error())
+		if key == "" {
+			text = strings.TrimPrefix(text, section+": ")
+			key = l.named(section, keys, text)
+		}
 		p := Problem{Key: key, What: clean(text, key, section), Remedy: l.remedy(key)}
 		p.File, p.Line = l.where(key)
 		out = append(out, p)
 	}
 	return out
+}
+
+// spelled gives the dotted key that a text begins with, and the rest.
+func spelled(section, text string) (key, rest string) {
+	m := regexp.MustCompile(`^(` + regexp.QuoteMeta(section) + `(?:\.[^\s:;,]+|\[\d+\])+):? `).FindStringSubmatch(text)
+	if m == nil {
+		return "", text
+	}
+	return m[1], text[len(m[0]):]
 }
 
 // flatten takes apart what errors.Join joined, also below a %w; an error that
