@@ -2,7 +2,9 @@ package phone
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,20 +17,27 @@ type Talk struct {
 	Says [][]byte
 	Once bool // stop at the end of Says instead of beginning again
 	next int
+
+	phase time.Duration // its place within the 20 ms
 }
 
 // Pump moves the audio of many calls on one thread: every 20 ms it sends what
-// every talk says, and takes in what came. Calls are spread over the 20 ms.
+// every talk says, and takes in what came. Callers know nothing of each other,
+// so each has a place of its own, by chance, within the 20 ms.
 // A talk belongs to the pump from Add to the end of Run.
 type Pump struct {
 	add   chan *Talk
 	do    chan func([]*Talk)
-	talks []*Talk
+	talks []*Talk // in the order of their phase
+	seed  *rand.Rand
 }
 
 // NewPump makes a pump; Run runs it.
 func NewPump() *Pump {
-	return &Pump{add: make(chan *Talk, 4096), do: make(chan func([]*Talk))}
+	return &Pump{
+		add: make(chan *Talk, 4096), do: make(chan func([]*Talk)),
+		seed: rand.New(rand.NewPCG(20, 50)), //nolint:gosec // the same places every time
+	}
 }
 
 // Add gives a talk to a pump that runs.
@@ -44,22 +53,23 @@ func (p *Pump) Do(ctx context.Context, f func([]*Talk)) {
 	}
 }
 
+// ptime is the length of a packet.
+const ptime = 20 * time.Millisecond
+
 // Run works until ctx ends.
 func (p *Pump) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const steps = 20
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return err
 	}
-	due := now.Nano()
-	for step := 0; ctx.Err() == nil; step++ {
-		due += int64(time.Millisecond)
-		sleepUntil(due)
+	for round := now.Nano(); ctx.Err() == nil; round += int64(ptime) {
+		sleepUntil(round)
 		p.hear()
-		for i := step % steps; i < len(p.talks); i += steps {
-			if err := p.talks[i].turn(); err != nil {
+		for _, t := range p.talks {
+			sleepUntil(round + int64(t.phase))
+			if err := t.turn(); err != nil {
 				return err
 			}
 		}
@@ -72,7 +82,9 @@ func (p *Pump) hear() {
 	for {
 		select {
 		case t := <-p.add:
-			p.talks = append(p.talks, t)
+			t.phase = time.Duration(p.seed.Int64N(int64(ptime)))
+			at, _ := slices.BinarySearchFunc(p.talks, t, func(a, b *Talk) int { return int(a.phase - b.phase) })
+			p.talks = slices.Insert(p.talks, at, t)
 		case f := <-p.do:
 			f(p.talks)
 		default:
@@ -101,7 +113,7 @@ func (t *Talk) turn() error {
 // Said says whether a talk that is said once is at its end.
 func (t *Talk) Said() bool { return t.Once && t.next >= len(t.Says) }
 
-// sleepUntil waits for a time of the monotonic clock.
+// sleepUntil waits for a time of the monotonic clock; a time that is past is no wait.
 func sleepUntil(ns int64) {
 	ts := unix.NsecToTimespec(ns)
 	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR { //nolint:errorlint // a bare errno
