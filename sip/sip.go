@@ -19,7 +19,6 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"lethe/media"
 	"lethe/policy"
 )
 
@@ -30,17 +29,10 @@ var (
 	ErrBadTarget   = errors.New("sip: not a SIP URI that can be called")
 )
 
-// Stream is what sip needs of one leg's media; *media.Stream is one.
-type Stream interface {
-	Accept(answer []byte) error
-	Reoffer(offer []byte) (answer []byte, err error)
-	Done() <-chan struct{}
-	Err() error
-	Close() media.Ledger
-}
-
 // Deps are what a UA works with.
 type Deps struct {
+	// Plane makes the media of calls.
+	Plane Plane
 	// Log gets events without anything a peer wrote; nil discards them.
 	Log *slog.Logger
 	// Serve runs the conversation of an answered call. Its context ends when the
