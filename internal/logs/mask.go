@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"lethe/policy"
 	"lethe/policy/redact"
 )
 
@@ -18,13 +19,31 @@ import (
 type masker struct{ left int }
 
 func (m *masker) attr(a slog.Attr, depth int) slog.Attr {
+	v := a.Value.Resolve()
+	if id, ok := conversation(a.Key, v); ok {
+		m.left -= len(a.Key) + len(id)
+		return slog.String(a.Key, string(id))
+	}
 	a.Key = text(a.Key)
-	a.Value = m.value(a.Value.Resolve(), depth)
+	a.Value = m.value(v, depth)
 	m.left -= len(a.Key) + 8
 	if a.Value.Kind() == slog.KindString {
 		m.left -= len(a.Value.String())
 	}
 	return a
+}
+
+// conversation gives the id that stands under the key "conversation": it is
+// random, says nothing, and would be taken for a telephone number now and then.
+func conversation(key string, v slog.Value) (policy.ConversationID, bool) {
+	if key != "conversation" {
+		return "", false
+	}
+	id, ok := v.Any().(policy.ConversationID)
+	if v.Kind() == slog.KindString {
+		id, ok = policy.ConversationID(v.String()), true
+	}
+	return id, ok && id.Valid()
 }
 
 func (m *masker) value(v slog.Value, depth int) slog.Value {
@@ -164,7 +183,7 @@ func text(s string) string {
 		s = s[:maxInput]
 	}
 	if looksLikeSIP(s) {
-		s = string(redact.SIP([]byte(s), func(string) string { return "user" }))
+		s = string(redact.SIP([]byte(s), nil))
 	}
 	s, _ = redact.Text(strings.ToValidUTF8(s, "?"))
 	if cut {
