@@ -57,11 +57,13 @@ type Options struct {
 
 	Voice  Voice    // what speaks Line.Say; the zero value finds one
 	Follow Follower // what tells the text of the call; nil when it can't be known
+	// Sent is lent every frame of what is sent, as it is encoded, at the codec's
+	// rate, on the clock thread: it must not block. nil for nobody.
+	Sent func(pcm []int16)
 }
 
 // Follower tells what is said in a call as text, from wherever that may be
-// read, until ctx ends or the conversation does. callID is the call's SIP
-// Call-ID. It must call emit from one goroutine.
+// read, until ctx ends or the conversation does. callID is Result.CallID. It must call emit from one goroutine.
 type Follower func(ctx context.Context, callID string, emit func(Event)) error
 
 // Event is one line of the live view; with Options.JSON it is printed as one
@@ -69,7 +71,7 @@ type Follower func(ctx context.Context, callID string, emit func(Event)) error
 // and End in the time of the stream, if they are known.
 type Event struct {
 	At      int64  `json:"at_ms"`
-	Kind    string `json:"kind"`            // ringing, answered, said, keys, heard, latency, ended
+	Kind    string `json:"kind"`            // calling, answered, said, keys, heard, latency, ended
 	Party   string `json:"party,omitempty"` // caller, agent or call
 	Text    string `json:"text,omitempty"`
 	Final   bool   `json:"final"`
@@ -80,7 +82,7 @@ type Event struct {
 
 // Result is what the caller measured.
 type Result struct {
-	CallID   string
+	CallID   string // our own name for the call; "" when there was none
 	Codec    string
 	Said     int             // lines that were spoken or sent
 	HungUp   bool            // the far end ended the call

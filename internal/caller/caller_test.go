@@ -179,7 +179,7 @@ func TestListenerAllocatesNothing(t *testing.T) {
 
 func TestView(t *testing.T) {
 	events := []Event{
-		{At: 10, Kind: "answered"},
+		{At: 10, Kind: "answered", Text: "by PCMU"},
 		{At: 1500, Kind: "heard", Party: "agent", Text: "hello\x1b[2J\nthere", Final: true},
 		{At: 2500, Kind: "said", Party: "caller", Text: "good morning", Final: true},
 		{At: 3000, Kind: "latency", Latency: 420},
@@ -190,7 +190,7 @@ func TestView(t *testing.T) {
 		h.emit(e)
 		j.emit(e)
 	}
-	const want = "   0.0s  call:   answered\n   1.5s  agent:  hello [2J there\n   2.5s  caller: good morning\n   3.0s  call:   answered after 420 ms\n"
+	const want = "   0.0s  call:    answered by PCMU\n   1.5s  agent:   hello [2J there\n   2.5s  caller:  good morning\n   3.0s  call:    the answer began 420 ms after the end of speech\n"
 	if human.String() != want {
 		t.Errorf("the view is\n%s\nwant\n%s", human.String(), want)
 	}

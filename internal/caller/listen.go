@@ -10,17 +10,21 @@ import (
 	"lethe/media/raw"
 )
 
-// loud is the level above which a frame is taken for speech: about -46 dBFS.
-// What the far end sends when nobody speaks is digital silence or comfort
-// noise well below it.
-const loud = 160
+const (
+	// loud is the level above which a frame is taken for speech: about -46 dBFS.
+	// What the far end sends when nobody speaks is digital silence or comfort
+	// noise well below it.
+	loud = 160
+	// gap is the shortest silence that parts two utterances of the far end.
+	gap = 300 * time.Millisecond
+)
 
 // listener is the caller's ear for the far end: an energy detector. Hear is
 // called on the clock thread alone; everything else only reads the atomics.
 type listener struct {
 	began time.Time
 	last  atomic.Int64 // when the last loud frame came, ns since began; 0 for never
-	first atomic.Int64 // when the first loud frame after arm came; 0 for not yet
+	first atomic.Int64 // when the first utterance after arm began; 0 for not yet
 	heard atomic.Int64 // ns of loud frames
 }
 
@@ -32,18 +36,19 @@ func (l *listener) Hear(f media.Frame) error {
 		return nil
 	}
 	now := int64(time.Since(l.began))
-	l.last.Store(now)
-	l.first.CompareAndSwap(0, now)
+	if last := l.last.Swap(now); last == 0 || now-last > int64(gap) {
+		l.first.CompareAndSwap(0, now)
+	}
 	l.heard.Add(int64(f.Duration()))
 	return nil
 }
 
 func (l *listener) String() string { return fmt.Sprintf("energy detector (%d)", loud) }
 
-// arm forgets the first loud frame, so that the next one can be timed.
+// arm forgets when an utterance began, so that the next one can be timed.
 func (l *listener) arm() { l.first.Store(0) }
 
-// answer is when the first loud frame since arm came, and whether one did.
+// answer is when the first utterance since arm began, and whether one did.
 func (l *listener) answer() (time.Time, bool) {
 	n := l.first.Load()
 	return l.began.Add(time.Duration(n)), n != 0
@@ -80,3 +85,13 @@ func (c clip) trailing() time.Duration {
 	}
 	return time.Duration(len(c.pcm)-n) * time.Second / time.Duration(c.rate)
 }
+
+// sentEar hands what we send, as it is sent, to whoever asked for it.
+type sentEar struct{ give func(pcm []int16) }
+
+func (s sentEar) Hear(f media.Frame) error {
+	s.give(raw.Samples(f))
+	return nil
+}
+
+func (s sentEar) String() string { return "copy of what is sent" }

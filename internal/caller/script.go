@@ -23,6 +23,15 @@ func (s step) text() string {
 	}
 }
 
+// event is how the step is told.
+func (s step) event() Event {
+	e := Event{Kind: "said", Party: "caller", Text: s.text(), Final: true}
+	if s.line.Keys != "" {
+		e.Kind = "keys"
+	}
+	return e
+}
+
 // prepare reads and synthesises every line before anything is dialled.
 func prepare(ctx context.Context, o Options) ([]step, error) {
 	steps := make([]step, len(o.Lines))

@@ -58,28 +58,36 @@ func (v *view) failed() error {
 }
 
 // human is one event as a person reads it; "" for what is for machines only.
+// What we say stands with "caller", what the server wrote down of it with
+// "written", below it.
 func human(e Event) string {
 	at := fmt.Sprintf("%6.1fs  ", float64(e.At)/1000)
+	text := clean(e.Text)
 	switch e.Kind {
 	case "said":
-		return at + who(e.Party) + clean(e.Text)
+		return at + who(e.Party) + text
+	case "keys":
+		return at + who(e.Party) + "[keys " + text + "]"
 	case "heard":
 		if !e.Final {
-			return at + who(e.Party) + "... " + clean(e.Text)
+			text += " ..."
 		}
-		return at + who(e.Party) + clean(e.Text)
-	case "keys":
-		return at + who(e.Party) + "[keys " + clean(e.Text) + "]"
+		if e.Party == "caller" {
+			return at + who("written") + text
+		}
+		return at + who(e.Party) + text
 	case "latency":
-		return at + who("call") + fmt.Sprintf("answered after %d ms", e.Latency)
-	case "ringing", "answered", "ended":
-		return at + who("call") + strings.TrimSpace(e.Kind+" "+clean(e.Text))
+		return at + who("call") + fmt.Sprintf("the answer began %d ms after the end of speech", e.Latency)
+	case "calling", "answered":
+		return at + who("call") + e.Kind + " " + text
+	case "ended":
+		return at + who("call") + e.Kind
 	}
 	return ""
 }
 
 // who is the name column.
-func who(party string) string { return fmt.Sprintf("%-8s", party+":") }
+func who(party string) string { return fmt.Sprintf("%-9s", party+":") }
 
 // clean keeps text from another machine on one line and off the terminal's controls.
 func clean(s string) string {

@@ -1,10 +1,13 @@
 package caller
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,18 +72,82 @@ func helper(name string) string {
 func (v Voice) say(ctx context.Context, text string) (clip, error) {
 	ctx, cancel := context.WithTimeout(ctx, synthesisTime)
 	defer cancel()
-	cmd := v.command(ctx)
-	cmd.Stdin = strings.NewReader(text + "\n")
-	var out, complaint bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if err := cmd.Run(); err != nil {
-		return clip{}, fmt.Errorf("voice %s: %w: %s", filepath.Base(v.Program), err, firstLine(complaint.String()))
+	speak := speakFlite
+	if v.espeak() {
+		speak = speakEspeak
 	}
-	c, err := v.clip(out.Bytes())
+	var complaint bytes.Buffer
+	cmd := v.command(ctx)
+	cmd.Stderr = &complaint
+	c, err := speak(cmd, text)
 	if err != nil {
-		return clip{}, fmt.Errorf("voice %s: %w", filepath.Base(v.Program), err)
+		return clip{}, fmt.Errorf("voice %s: %w %s", filepath.Base(v.Program), err, firstLine(complaint.String()))
 	}
 	return c.to(16000), nil
+}
+
+// speakEspeak: text in, a WAV file out.
+func speakEspeak(cmd *exec.Cmd, text string) (clip, error) {
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout = strings.NewReader(text+"\n"), &out
+	if err := cmd.Run(); err != nil {
+		return clip{}, err
+	}
+	return parseWAV(out.Bytes())
+}
+
+// speakFlite speaks one sentence by the protocol of agent/flite/helper. The
+// helper's input stays open until it has answered: its end means "stop".
+func speakFlite(cmd *exec.Cmd, text string) (c clip, err error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return clip{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return clip{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return clip{}, err
+	}
+	c, err = askFlite(in, bufio.NewReader(out), text)
+	return c, errors.Join(err, in.Close(), cmd.Wait())
+}
+
+func askFlite(in io.Writer, out io.Reader, text string) (clip, error) {
+	le := binary.LittleEndian
+	request := le.AppendUint32([]byte{'S'}, uint32(len(text))) //nolint:gosec // the helper refuses what is longer than 4 KiB
+	if _, err := in.Write(append(request, text...)); err != nil {
+		return clip{}, fmt.Errorf("asking it to speak: %w", err)
+	}
+	var head [8]byte
+	if _, err := io.ReadFull(out, head[:]); err != nil {
+		return clip{}, fmt.Errorf("it said nothing: %w", err)
+	}
+	if string(head[:4]) != "LFL1" {
+		return clip{}, errors.New("it does not speak protocol LFL1: build lethe-flite again (make build)")
+	}
+	c := clip{rate: int(le.Uint32(head[4:]))}
+	for {
+		var size [4]byte
+		if _, err := io.ReadFull(out, size[:]); err != nil {
+			return clip{}, fmt.Errorf("its answer is cut short: %w", err)
+		}
+		switch n := le.Uint32(size[:]); {
+		case n == 0 && len(c.pcm) > 0:
+			return c, nil
+		case n == 0 || n > 1<<20 || n%2 != 0:
+			return clip{}, errors.New("it could not speak the sentence")
+		default:
+			b := make([]byte, n)
+			if _, err := io.ReadFull(out, b); err != nil {
+				return clip{}, fmt.Errorf("its answer is cut short: %w", err)
+			}
+			for i := 0; i < len(b); i += 2 {
+				c.pcm = append(c.pcm, int16(le.Uint16(b[i:]))) //nolint:gosec // two's complement as sent
+			}
+		}
+	}
 }
 
 // command is the program with its voice; the text is not among its arguments.
@@ -89,10 +156,6 @@ func (v Voice) command(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, v.Program, "--stdin", "--stdout", "-b", "1", "-s", "150", "-v", v.Name) //nolint:gosec // the operator's own program
 	}
 	return exec.CommandContext(ctx, v.Program, v.Name) //nolint:gosec // the operator's own program
-}
-
-func (v Voice) clip(b []byte) (clip, error) {
-	return parseWAV(b)
 }
 
 func firstLine(s string) string {
