@@ -88,8 +88,10 @@ func local(toks []token, done, at int) (int, bool) {
 		switch {
 		case i-2 >= done && joint(toks, i-1) && toks[i-2].word:
 			i -= 2
-		case prev.word && prev.text != "a" && prev.text != "i" && spelt(prev) && spelt(toks[i]):
+		case prev.word && spelt(prev) && spelt(toks[i]):
 			i--
+		case prev.word && spelt(toks[i]) && !toks[i].letter() && !place(prev.text):
+			i-- // "smith four at": a number that is said ends a name
 		default:
 			return i, true
 		}
@@ -152,7 +154,7 @@ func host(toks []token, at int) (int, bool) {
 
 // spell goes on over a part that is spelt: "u k".
 func spell(toks []token, i int) int {
-	for n := 0; n < 32 && i+1 < len(toks) && toks[i].letter() && toks[i+1].letter() && toks[i+1].text != "a" && toks[i+1].text != "i"; n++ {
+	for n := 0; n < 32 && i+1 < len(toks) && toks[i].letter() && toks[i+1].letter(); n++ {
 		i++
 	}
 	return i

@@ -263,42 +263,57 @@ func ibans(_ string, toks []token) []span {
 	return out
 }
 
-const minIBAN, maxIBAN = 15, 34
+// ibanLength is the length of a country's IBANs by the registry of ISO 13616, 0
+// for a country without.
+func ibanLength(country string) int {
+	const registry = "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BI27BR29BY28CH21CR22CY28CZ24DE22DJ27DK18DO28EE20EG29ES24FI18FK18FO18FR27" +
+		"GB22GE22GI23GL18GR27GT28HN28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20LU20LV21LY25MC27MD24ME22MK19MN20MR27" +
+		"MT31MU30NI28NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SO23ST25SV28TL23TN24TR26UA29VA22VG24XK20YE30"
+	for i := 0; i < len(registry); i += 4 {
+		if registry[i:i+2] == country {
+			return int(registry[i+2]-'0')*10 + int(registry[i+3]-'0')
+		}
+	}
+	return 0
+}
 
-// iban reads one that begins at token i and returns its last token. The longest
-// that satisfies the check digits wins.
+// iban reads one that begins at token i and returns its last token.
 func iban(toks []token, i int) (last int, ok bool) {
-	if !toks[i].word || !ibanHead(toks, i) {
+	want := ibanLength(ibanHead(toks, i))
+	if want == 0 {
 		return 0, false
 	}
-	var b []byte
+	b := make([]byte, 0, want)
 	for j := i; j < len(toks); j++ {
 		part := ibanPart(toks[j])
 		if part == "" && j > i && !toks[j].word && (toks[j].text == "-" || toks[j].text == ",") {
 			continue
 		}
-		if part == "" || len(b)+len(part) > maxIBAN {
+		if part == "" || len(b)+len(part) > want {
 			break
 		}
-		if b = append(b, part...); len(b) >= minIBAN && mod97(b) {
-			last, ok = j, true
+		if b = append(b, part...); len(b) == want {
+			return j, mod97(b)
 		}
 	}
-	return last, ok
+	return 0, false
 }
 
-// ibanHead says whether two letters and then a digit stand at i: all else can't
-// begin an IBAN, and is not looked at further.
-func ibanHead(toks []token, i int) bool {
+// ibanHead is the country of an IBAN that may begin at token i: two letters, with
+// a digit after them; "" when none can.
+func ibanHead(toks []token, i int) string {
 	var b []byte
 	for j := i; j < len(toks) && j < i+4 && len(b) < 3; j++ {
 		part := ibanPart(toks[j])
 		if part == "" {
-			return false
+			return ""
 		}
 		b = append(b, part...)
 	}
-	return len(b) >= 3 && isLetter(b[0]) && isLetter(b[1]) && !isLetter(b[2])
+	if len(b) < 3 || !isLetter(b[0]) || !isLetter(b[1]) || isLetter(b[2]) {
+		return ""
+	}
+	return string(b[:2])
 }
 
 func isLetter(c byte) bool { return c >= 'A' && c <= 'Z' }

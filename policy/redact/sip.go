@@ -46,7 +46,7 @@ type masker struct {
 // 7.3.1) as long as the header lasts.
 func unfold(b []byte) [][]byte {
 	var out [][]byte
-	header := true
+	header, own := true, false // own: the last line is a copy that may grow
 	for len(b) > 0 {
 		n := bytes.IndexAny(b, "\r\n")
 		line, rest := b, []byte(nil)
@@ -60,9 +60,12 @@ func unfold(b []byte) [][]byte {
 		switch {
 		case header && folded && len(out) > 0:
 			last := len(out) - 1
-			out[last] = append(out[last][:len(out[last]):len(out[last])], line...)
+			if !own {
+				out[last], own = bytes.Clone(out[last]), true
+			}
+			out[last] = append(out[last], line...)
 		default:
-			out = append(out, line)
+			out, own = append(out, line), false
 		}
 		header = header && len(line) > 0
 		b = rest
@@ -116,7 +119,11 @@ func (m *masker) header(l []byte) {
 	switch {
 	case ok && isToken(name):
 		m.contentType(name, value)
-		m.write(name + ": " + m.value(strings.ToLower(name), strings.TrimSpace(value)))
+		r := ruleOf(strings.ToLower(name))
+		if r == unknown {
+			name = "[header]"
+		}
+		m.write(name + ": " + m.value(r, strings.TrimSpace(value)))
 	case isSDPLine(s):
 		m.write(sdpLine(s)) // an SDP on its own
 	default:
@@ -184,32 +191,6 @@ func (m *masker) start(s string) string {
 	}
 	uri := strings.TrimSuffix(rest, "SIP/2.0")
 	return method + " " + m.uriOrMask(strings.TrimSpace(uri)) + " SIP/2.0"
-}
-
-// value is a header's value, by what is known of the header. What is not known
-// is masked.
-func (m *masker) value(name, v string) string {
-	switch name {
-	case "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info", "proxy-authentication-info":
-		scheme, rest, _ := strings.Cut(v, " ")
-		if !authScheme(scheme) {
-			return masked(len(v))
-		}
-		return scheme + " " + masked(len(rest))
-	case "from", "f", "to", "t", "contact", "m", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion",
-		"history-info", "refer-to", "r", "referred-by", "b", "reply-to", "route", "record-route", "path", "service-route",
-		"p-called-party-id", "p-associated-uri":
-		return m.addresses(v)
-	case "via", "v", "call-id", "i", "cseq", "max-forwards", "content-length", "l", "expires", "min-expires", "session-expires", "x",
-		"min-se", "timestamp", "rseq", "rack", "session-id":
-		return m.uris(quoted(v))
-	case "content-type", "c", "content-encoding", "e", "content-disposition", "content-language", "supported", "k", "require",
-		"proxy-require", "unsupported", "allow", "allow-events", "u", "accept", "accept-encoding", "accept-language", "user-agent",
-		"server", "date", "retry-after", "warning", "event", "o", "subscription-state", "reason", "mime-version", "privacy",
-		"priority", "recv-info", "info-package":
-		return plain(m.uris(quoted(v)))
-	}
-	return masked(len(v))
 }
 
 func authScheme(s string) bool {
