@@ -11,15 +11,20 @@ import (
 	"testing"
 )
 
-// keeper is what the test binary becomes when it is started with this
-// variable set: a process that keeps what it reads.
-const keeper = "LETHE_FORENSIC_KEEP"
+// role is what the test binary becomes when it is started with this variable
+// set: "keep" and "clear" are processes that do so with what they read.
+const role = "LETHE_FORENSIC_ROLE"
 
 func TestMain(m *testing.M) {
-	if how := os.Getenv(keeper); how != "" {
+	how := os.Getenv(role)
+	switch {
+	case how == "":
+		os.Exit(finish(m.Run()))
+	case how == "keep" || how == "clear":
 		os.Exit(keep(how))
+	default:
+		os.Exit(play(how))
 	}
-	os.Exit(m.Run())
 }
 
 // keep reads 8,000 bytes, keeps or clears them, says so, and waits for the end of its input.
@@ -45,7 +50,7 @@ func keep(how string) int {
 func start(t *testing.T, how string, audio []byte) (pid int) {
 	t.Helper()
 	c := exec.CommandContext(context.Background(), "/bin/sh", "-c", `"$0"; :`, os.Args[0]) //nolint:gosec // the test binary itself
-	c.Env = append(os.Environ(), keeper+"="+how)
+	c.Env = append(os.Environ(), role+"="+how)
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,7 @@
+//go:build !forensic
+
+package forensic
+
+// finish and play belong to the lanes, which need lethe's binaries.
+func finish(code int) int { return code }
+func play(string) int     { return 2 }
