@@ -78,8 +78,8 @@ func (r Ruling) Clear(t Turn, now time.Time) (Cleared, error) {
 	if err := r.checkTurn(t, now); err != nil {
 		return Cleared{}, err
 	}
-	text, found := redact.Text(t.Words.s)
-	t.Words = Words{text}
+	text, found := redact.Text(t.Words.Reveal())
+	t.Words = Said(text)
 	return Cleared{turn: t, found: found, until: r.r.until, ok: true}, nil
 }
 
@@ -93,8 +93,8 @@ func (r Ruling) Tell(p Processor, t Turn, now time.Time) (Told, error) {
 		return Told{}, err
 	}
 	if !p.Local() {
-		text, _ := redact.Text(t.Words.s)
-		t.Words = Words{text}
+		text, _ := redact.Text(t.Words.Reveal())
+		t.Words = Said(text)
 	}
 	return Told{turn: t, to: p.p}, nil
 }

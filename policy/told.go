@@ -13,7 +13,7 @@ type Told struct {
 }
 
 // Text is the words, redacted for the processor.
-func (t Told) Text() string { return t.turn.Words.s }
+func (t Told) Text() string { return t.turn.Words.Reveal() }
 
 // Turn is the turn, its words redacted for the processor.
 func (t Told) Turn() Turn { return t.turn }
