@@ -29,6 +29,9 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	calls     *prometheus.CounterVec
 	responses *prometheus.CounterVec
+	events    *prometheus.CounterVec
+	malformed prometheus.Counter
+	panics    prometheus.Counter
 	jitter    prometheus.Histogram
 	final     prometheus.Histogram
 	reply     prometheus.Histogram
@@ -43,6 +46,10 @@ func NewMetrics(version string, active func() int, audio func() Audio) *Metrics 
 			Help: "Calls that ended or were refused, by how."}, []string{"result"}),
 		responses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_sip_responses_total",
 			Help: "SIP responses sent, by status code (RFC 3261 section 21)."}, []string{"code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_conversation_events_total",
+			Help: "What happened in conversations, by kind."}, []string{"kind"}),
+		malformed: prometheus.NewCounter(prometheus.CounterOpts{Name: "lethe_sip_malformed_total", Help: "SIP messages that could not be parsed."}),
+		panics:    prometheus.NewCounter(prometheus.CounterOpts{Name: "lethe_call_panics_total", Help: "Calls that a fault of lethe's ended."}),
 		jitter: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_rtp_jitter_seconds",
 			Help:    "Interarrival jitter (RFC 3550 section 6.4.1) at the end of each call.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .03, .04, .06, .1, .2}}),
@@ -51,7 +58,7 @@ func NewMetrics(version string, active func() int, audio func() Audio) *Metrics 
 		reply: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "lethe_reply_latency_seconds",
 			Help: "End of the caller's speech to the first audio of the answer.", Buckets: latencies()}),
 	}
-	m.registry.MustRegister(m.calls, m.responses, m.jitter, m.final, m.reply,
+	m.registry.MustRegister(m.calls, m.responses, m.events, m.malformed, m.panics, m.jitter, m.final, m.reply,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.pulled(active, audio)
 	m.registry.MustRegister(&lifetimes{audio: audio, desc: prometheus.NewDesc("lethe_audio_lifetime_seconds",
@@ -100,6 +107,16 @@ func (m *Metrics) Response(code int) {
 	}
 	m.responses.WithLabelValues(strconv.Itoa(code)).Inc()
 }
+
+// Event counts something that happened in a conversation. kind is one of a
+// fixed set of names.
+func (m *Metrics) Event(kind string) { m.events.WithLabelValues(kind).Inc() }
+
+// Malformed counts a SIP message that could not be parsed.
+func (m *Metrics) Malformed() { m.malformed.Inc() }
+
+// Panicked counts a call that a fault of ours ended.
+func (m *Metrics) Panicked() { m.panics.Inc() }
 
 // Jitter is that of one call's caller.
 func (m *Metrics) Jitter(d time.Duration) { m.jitter.Observe(d.Seconds()) }

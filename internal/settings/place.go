@@ -10,17 +10,23 @@ import (
 // Place turns the error of a package's Validate into problems with their
 // lines. section is the key of the package's section. An error that joins
 // several is taken apart. The key is the one that the text begins with in full
-// ("media.ports: ..."), else the first of keys that it names; a text that names
-// none is about the whole section.
+// ("media.ports: ..."), else the one of keys that is its first word, behind the
+// name of a package; a text that begins with none is about the whole section.
+// An error with a method ConfigKey() string says it itself.
 func (l *Loaded) Place(section string, keys []string, err error) Problems {
 	var out Problems
 	for _, e := range flatten(err) {
 		key, text := spelled(section, e.Error())
-		if key == "" {
-			text = strings.TrimPrefix(text, section+": ")
-			key = l.named(section, keys, text)
+		var named interface{ ConfigKey() string }
+		if errors.As(e, &named) {
+			key, text = named.ConfigKey(), e.Error()
+		} else if key == "" {
+			key, text = searched(section, keys, text)
 		}
-		p := Problem{Key: key, What: clean(text, key, section), Remedy: l.remedy(key)}
+		p := Problem{Key: key, What: clean(text, key, section)}
+		if !strings.ContainsAny(p.What, ":;") { // it does not say itself what to do
+			p.Remedy = l.remedy(key)
+		}
 		p.File, p.Line = l.where(key)
 		out = append(out, p)
 	}
@@ -57,34 +63,35 @@ func flatten(err error) []error {
 	return out
 }
 
-// named finds the dotted key that text speaks of: the one named first, and of
-// several in one place the longest full path (trunks[0].from), then the key
-// that stands highest.
-func (l *Loaded) named(section string, keys []string, text string) string {
-	best, at, rank := section, len(text)+1, 0
-	consider := func(key string, i, r int) {
-		if i >= 0 && (i < at || i == at && r > rank) {
-			best, at, rank = key, i, r
+// searched takes names of packages off the head of a text until a key stands
+// there.
+func searched(section string, keys []string, text string) (key, rest string) {
+	head := regexp.MustCompile(`^[a-z]+: `)
+	for {
+		if key = named(section, keys, text); key != section || !head.MatchString(text) {
+			return key, text
 		}
+		text = text[len(head.FindString(text)):]
 	}
-	for _, k := range keys {
-		path := strings.TrimPrefix(k, section+".")
-		consider(k, wordIndex(text, path), len(path))
-		consider(k, wordIndex(text, path[strings.LastIndexByte(path, '.')+1:]), -len(path))
-	}
-	return best
 }
 
-func wordIndex(text, word string) int {
-	re := regexp.MustCompile(`(^|[^A-Za-z0-9_.\]])` + regexp.QuoteMeta(word) + `($|[^A-Za-z0-9_])`)
-	m := re.FindStringIndex(text)
-	if m == nil {
-		return -1
+// named finds the key that a text begins with: a path below the section
+// (trunks[0].from) or the last part of one. Of several the longest path is
+// taken, then the key that stands highest.
+func named(section string, keys []string, text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	word = strings.TrimRight(word, ":,;")
+	best, rank := section, -1<<31
+	for _, k := range keys {
+		path := strings.TrimPrefix(k, section+".")
+		if word == path {
+			return k
+		}
+		if word == path[strings.LastIndexByte(path, '.')+1:] && -len(path) > rank {
+			best, rank = k, -len(path)
+		}
 	}
-	if text[m[0]:m[0]+1] == word[:1] && strings.HasPrefix(text[m[0]:], word) {
-		return m[0]
-	}
-	return m[0] + 1
+	return best
 }
 
 // where is the line of a key, or of the nearest thing above it that stands in

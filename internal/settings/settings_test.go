@@ -58,7 +58,7 @@ func TestEveryRefusalNamesFileLineKeyAndRemedy(t *testing.T) {
 		"secret not shown": {"media:\n  secret: hunter2\n", "c.yaml:2: media.secret: wants a whole number;"},
 		"list wanted":      {"sip:\n  udp: a\n", "c.yaml:2: sip.udp: wants a list"},
 		"section wanted":   {"sip: [a]\n", "c.yaml:1: sip: wants a section: keys below it, indented; this is a list"},
-		"prefix":           {"sip:\n  trunks:\n    - from: [10.0.0.0/99]\n", "c.yaml:3: sip.trunks[0].from[0]: wants a value of its own form"},
+		"prefix":           {"sip:\n  trunks:\n    - from: [10.0.0.0/99]\n", "c.yaml:3: sip.trunks[0].from[0]: netip.ParsePrefix"},
 		"no value":         {"media:\n  jitter:\n", "c.yaml:2: media.jitter: has no value; write one, or delete the line"},
 		"twice":            {"media:\n  loud: true\n  loud: false\n", "c.yaml:3: media.loud: stands here a second time, first in line 2; keep one"},
 		"alias":            {"media: &a\n  loud: true\n", "c.yaml:1: media: anchors and aliases are not taken; write the value out"},
@@ -153,11 +153,19 @@ func TestPlaceFindsTheLineOfACheck(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
+	if got := l.Place("sip", nil, fmt.Errorf("a: %w", keyed{})).Error(); !strings.HasPrefix(got, "c.yaml:1: sip.a key: a: wrong") {
+		t.Error(got)
+	}
 	both := fmt.Errorf("sip: %w", errors.Join(errors.New("most: a"), errors.Join(errors.New("udp: b"))))
 	if got := l.Place("sip", l.Keys("sip", known), both); len(got) != 2 || got[0].Key != "sip.most" || got[1].Key != "sip.udp" {
 		t.Errorf("joined errors: %v", got)
 	}
 }
+
+type keyed struct{}
+
+func (keyed) Error() string     { return "wrong" }
+func (keyed) ConfigKey() string { return "sip.a key" }
 
 func TestShowCanBeReadAgain(t *testing.T) {
 	t.Parallel()

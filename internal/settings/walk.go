@@ -167,7 +167,7 @@ func (w *walker) scalar(n *yaml.Node, v reflect.Value, key string) {
 			what = "wants " + wanted(v)
 		}
 		if ownText(v) {
-			what += " (" + strings.TrimPrefix(clip(err.Error()), "yaml: ") + ")"
+			what = strings.TrimPrefix(clip(err.Error()), "yaml: ")
 		}
 		w.fail(n, key, what, w.remedy(key))
 	}
@@ -185,8 +185,11 @@ func decode(n *yaml.Node, v reflect.Value) error {
 func (w *walker) remedy(key string) string { return w.loaded.remedy(key) }
 
 func (l *Loaded) remedy(key string) string {
-	if d := l.docs[general(l.t, key)]; d != "" {
-		return "it is documented as: " + d
+	g := general(l.t, key)
+	for _, k := range []string{g, strings.TrimSuffix(g, "[]")} {
+		if d := l.docs[k]; d != "" {
+			return "it is documented as: " + d
+		}
 	}
 	return "see `lethe config show --docs`"
 }

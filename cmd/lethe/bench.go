@@ -1,0 +1,4 @@
+package main
+
+// benchCmd measures on this machine.
+type benchCmd struct{}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"lethe/internal/settings"
+	"lethe/policy"
+	"lethe/store"
+)
+
+// orQuickstart is the place of a command that only reads: where none is named
+// it is the built-in configuration, whose store lies in ./data.
+func (p place) orQuickstart() place {
+	p.Quickstart = p.Quickstart || p.Config == ""
+	return p
+}
+
+// archive is a store opened beside its server, and the right to read it.
+type archive struct {
+	*store.Store
+	access policy.Access
+}
+
+// visit opens the store that the configuration names. Only the sections that
+// reading needs have to be right. The journal has its entry before anything
+// is read.
+func (m *Main) visit(ctx context.Context, p place, purpose string) (*archive, error) {
+	c, l, err := m.read(p.orQuickstart())
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := settings.Join(l.Place("store", nil, c.Store.Validate()), l.Place("policy", nil, c.Policy.Validate())); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	s, err := store.Visit(ctx, c.Store, m.Now)
+	if err != nil {
+		return nil, exit(exitNotFound, err)
+	}
+	office, err := policy.New(s.Journal(), c.Policy, m.Now)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	access, err := office.Local(ctx, purpose)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading is not possible: %w", err), s.Close())
+	}
+	return &archive{s, access}, nil
+}
+
+// purpose is the flag of what a person reads for.
+type purpose struct {
+	Purpose string `help:"What you read for; it is entered in the journal. One of support, diagnostics, misuse, audit, rights." enum:"support,diagnostics,misuse,audit,rights" default:"support"`
+}
+
+func lastOne() store.Filter { return store.Filter{Limit: 1} }
