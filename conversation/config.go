@@ -20,6 +20,8 @@ type Config struct {
 	FinalTimeout time.Duration `yaml:"final_timeout"`
 	// MindTimeout is how long a mind may take for the first words of an answer.
 	MindTimeout time.Duration `yaml:"mind_timeout"`
+	// TransferTimeout is how long a transfer may take to succeed.
+	TransferTimeout time.Duration `yaml:"transfer_timeout"`
 	// EngineRetry is how long to wait before a lost engine is asked again.
 	EngineRetry time.Duration `yaml:"engine_retry"`
 	// Closing is how long the end of a conversation may take: the last final,
@@ -40,13 +42,14 @@ type Apologies struct {
 // Default serves for English.
 func Default() Config {
 	return Config{
-		Voice:        vad.Default(),
-		Preroll:      vad.MaxPreroll,
-		NoInput:      8 * time.Second,
-		FinalTimeout: 3 * time.Second,
-		MindTimeout:  10 * time.Second,
-		EngineRetry:  2 * time.Second,
-		Closing:      3 * time.Second,
+		Voice:           vad.Default(),
+		Preroll:         vad.MaxPreroll,
+		NoInput:         8 * time.Second,
+		FinalTimeout:    3 * time.Second,
+		MindTimeout:     10 * time.Second,
+		TransferTimeout: time.Minute,
+		EngineRetry:     2 * time.Second,
+		Closing:         3 * time.Second,
 		Apologies: Apologies{
 			Engine:   "I am sorry, I can not understand speech at the moment. Please hold on.",
 			Mind:     "I am sorry, I have no answer to that right now. Please try again.",
@@ -64,6 +67,7 @@ func (c Config) Validate() error {
 		within("no_input", c.NoInput, time.Second, 10*time.Minute),
 		within("final_timeout", c.FinalTimeout, 100*time.Millisecond, time.Minute),
 		within("mind_timeout", c.MindTimeout, 100*time.Millisecond, 5*time.Minute),
+		within("transfer_timeout", c.TransferTimeout, time.Second, 10*time.Minute),
 		within("engine_retry", c.EngineRetry, 100*time.Millisecond, 5*time.Minute),
 		within("closing", c.Closing, 100*time.Millisecond, time.Minute),
 		spoken("apologies.engine", c.Apologies.Engine),

@@ -144,14 +144,3 @@ func (d *Desk) leave(id policy.ConversationID) {
 	delete(d.live, id)
 }
 
-// Voices runs one conversation by voice on the caller's goroutine and returns
-// when it has ended and its receipt is stored. leg's stream is closed then, and
-// leg is hung up. When ctx ends, the conversation does.
-func (d *Desk) Voices(ctx context.Context, leg Leg, f policy.Facts) error {
-	n, ok := d.Numbers[f.To]
-	if !ok {
-		return fmt.Errorf("%w: %s", ErrNoNumber, f.To)
-	}
-	_ = n
-	return nil
-}

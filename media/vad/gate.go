@@ -40,6 +40,7 @@ type Gate struct {
 	events chan Event
 	way    atomic.Pointer[way]
 	inside atomic.Bool // Hear is running
+	lost   atomic.Uint64
 
 	// of the clock thread
 	det     detector
@@ -101,55 +102,67 @@ func (g *Gate) String() string {
 	return "vad, open"
 }
 
-// Hear is media.Ear's.
+// Hear is media.Ear's. An error of the session is the session's to tell: an ear
+// that fails is detached, and voice activity is needed whatever the engine does.
 func (g *Gate) Hear(f media.Frame) error {
 	g.inside.Store(true)
-	err := g.hear(f, g.way.Load())
+	g.hear(f, g.way.Load())
 	g.inside.Store(false)
-	return err
+	return nil
 }
 
-func (g *Gate) hear(f media.Frame, w *way) error {
+func (g *Gate) hear(f media.Frame, w *way) {
 	if w != g.current {
 		g.current = w
 		g.empty()
 	}
-	within, ended := g.detect(f)
+	within, ended := g.detect(f, w != nil)
 	if w == nil {
-		return nil
+		return
 	}
 	if !within && !ended && !g.turn.speaking {
-		return g.ring.Hear(f)
+		g.lose(g.ring.Hear(f))
+		return
 	}
-	err := g.pass(w)
-	if e := w.s.Hear(f); err == nil {
-		err = e
+	for p, ok := g.ring.TryTake(); ok; p, ok = g.ring.TryTake() {
+		g.lose(w.s.Hear(p))
+		g.ring.Forget(p)
 	}
+	g.lose(w.s.Hear(f))
 	w.uttering = !ended
 	if ended {
 		w.s.Endpoint()
 	}
-	return err
 }
+
+// lose counts a frame that did not get where it should.
+func (g *Gate) lose(err error) {
+	if err != nil {
+		g.lost.Add(1)
+	}
+}
+
+// Lost counts the frames that the session, or the pre-roll, refused.
+func (g *Gate) Lost() uint64 { return g.lost.Load() }
 
 // longGap is more silence than any hang-over asks for.
 const longGap = 4 * time.Second
 
 // detect reads the blocks of f. It says whether f began within speech and
 // whether speech ended in it, or in the gap before it.
-func (g *Gate) detect(f media.Frame) (within, ended bool) {
+func (g *Gate) detect(f media.Frame, open bool) (within, ended bool) {
 	within = g.turn.speaking
 	at := f.At()
 	if gap := min(at-g.next, longGap); g.next != 0 && gap > 0 { // nothing was sent: silence
 		for ; gap >= block; gap -= block {
-			ended = g.tell(g.turn.silence(at-gap)) || ended
+			ended = g.tell(g.turn.silence(at-gap), open) || ended
 		}
 	}
 	pcm, n := raw.Samples(f), g.det.samples()
 	for len(pcm) > 0 {
 		k := min(n, len(pcm))
 		long := block * time.Duration(k) / time.Duration(n)
-		ended = g.tell(g.turn.block(g.det.voice(pcm[:k]), at, long)) || ended
+		ended = g.tell(g.turn.block(g.det.voice(pcm[:k]), at, long), open) || ended
 		at += long
 		pcm = pcm[k:]
 	}
@@ -159,8 +172,9 @@ func (g *Gate) detect(f media.Frame) (within, ended bool) {
 
 // tell says whether e is an end of speech. It never waits: what finds no room
 // is sent with a later frame, unless something newer has made it untrue.
-func (g *Gate) tell(e Event) (ended bool) {
+func (g *Gate) tell(e Event, open bool) (ended bool) {
 	ended = e.Kind == Stopped
+	e.Heard = ended && open
 	if e.Kind == 0 {
 		e = g.unsent
 	}
@@ -174,21 +188,6 @@ func (g *Gate) tell(e Event) (ended bool) {
 		g.unsent = e
 	}
 	return ended
-}
-
-// pass replays the pre-roll.
-func (g *Gate) pass(w *way) error {
-	var first error
-	for {
-		f, ok := g.ring.TryTake()
-		if !ok {
-			return first
-		}
-		if err := w.s.Hear(f); err != nil && first == nil {
-			first = err
-		}
-		g.ring.Forget(f)
-	}
 }
 
 // empty wipes the pre-roll.

@@ -94,4 +94,6 @@ type Event struct {
 	Kind Kind
 	At   time.Duration
 	Lag  time.Duration
+	// Heard says of a Stopped that a session was given its Endpoint.
+	Heard bool
 }
