@@ -32,7 +32,7 @@ func table() map[string]row {
 		"transcribe/wer":            {"", ""},
 
 		"agent":        {"media policy", ""},
-		"agent/script": {"agent policy", ""},
+		"agent/script": {"agent policy internal/settings", ""},
 		"agent/flite":  {"agent media policy", "media/mediatest media/raw"},
 
 		"conversation": {"agent media media/vad policy transcribe", "media/mediatest media/raw transcribe/null agent/script"},
@@ -44,11 +44,11 @@ func table() map[string]row {
 
 		"configs":           {},
 		"internal/settings": {},
+		"internal/admin":    {},
 		"internal/logs":     {"policy policy/redact", ""},
 		"internal/caller":   {"media media/raw sip", "media/mediatest policy"},
 		"internal/forensic": {"media/codec media/resample", "*"},
 		"internal/bench":    {"*", "*"},
-		"internal/peers":    {"", ""},
 		"internal/endtoend": {"", ""},
 		"internal/setup":    {},
 		"internal/arch":     {},
