@@ -106,12 +106,22 @@ type process struct {
 	errs *strings.Builder
 }
 
+// prepare makes a process that is to run on one core; -1 is any.
+func prepare(t *testing.T, core int, name string, env []string, argv ...string) *process {
+	t.Helper()
+	if core >= 0 {
+		argv = append([]string{"taskset", "-c", fmt.Sprint(core)}, argv...)
+	}
+	p := &process{t: t, name: name, errs: &strings.Builder{}}
+	p.cmd = exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // ended by end
+	p.cmd.Env = append(os.Environ(), env...)
+	return p
+}
+
 // begin starts a program on one core. Stop it with end.
 func begin(t *testing.T, core int, name string, env []string, argv ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, errs: &strings.Builder{}}
-	p.cmd = exec.Command("taskset", append([]string{"-c", fmt.Sprint(core)}, argv...)...) //nolint:gosec,noctx // ended by end
-	p.cmd.Env = append(os.Environ(), env...)
+	p := prepare(t, core, name, env, argv...)
 	p.cmd.Stderr = p.errs
 	in, err1 := p.cmd.StdinPipe()
 	out, err2 := p.cmd.StdoutPipe()
