@@ -143,4 +143,3 @@ func (d *Desk) leave(id policy.ConversationID) {
 	defer d.mu.Unlock()
 	delete(d.live, id)
 }
-

@@ -274,7 +274,7 @@ func (o *Speech) wipe() {
 	for _, give := range o.give {
 		give()
 	}
-	o.pcm, o.scratch, o.give, o.head, o.n = nil, nil, nil, 0, 0
+	o.pcm, o.scratch, o.give, o.conv, o.convIn, o.head, o.n = nil, nil, nil, nil, 0, 0, 0
 }
 
 func (o *Speech) close() {
