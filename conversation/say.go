@@ -51,7 +51,7 @@ const typicalPace = 14
 // are done at once.
 func (t *talk) speakNext(ctx context.Context) {
 	now := t.now()
-	if len(t.queue) == 0 || t.mouth.busy() || !t.turns.mayAnswer(now) {
+	if len(t.queue) == 0 || t.mouth.busy() || !t.turns.mayAnswer() {
 		return
 	}
 	p := t.queue[0]

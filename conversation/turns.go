@@ -15,6 +15,7 @@ type turns struct {
 	caller   bool // voice
 	due      bool // the engine owes a final
 	barged   bool // this utterance cut the agent off
+	over     bool // the caller goes on for so long that an answer waits no longer
 	silences int  // prompts in a row
 
 	quietAt time.Time // the caller has been silent for too long
@@ -99,6 +100,7 @@ func (t *turns) keyPressed(now time.Time) (cut bool) {
 // asked says that the mind was given something to answer.
 func (t *turns) asked(now time.Time) {
 	t.answer, t.mindBy = true, now.Add(t.mind)
+	t.holdBy, t.over = time.Time{}, false
 	t.settle(now)
 }
 
@@ -116,16 +118,17 @@ func (t *turns) answerEnds(now time.Time) {
 }
 
 // mayAnswer says whether the next piece may be spoken.
-func (t *turns) mayAnswer(now time.Time) bool {
+func (t *turns) mayAnswer() bool {
 	if t.agent {
 		return false
 	}
-	return !t.open || !t.caller && !t.due || !t.holdBy.IsZero() && !now.Before(t.holdBy)
+	return !t.open || !t.caller && !t.due || t.over
 }
 
 // agentStarts says that a piece is being spoken.
 func (t *turns) agentStarts(now time.Time, locked bool) {
 	t.agent, t.locked, t.mindBy = true, locked, time.Time{}
+	t.holdBy, t.over = time.Time{}, false
 	t.settle(now)
 }
 
@@ -169,6 +172,8 @@ func (t *turns) expired(now time.Time) alarm {
 	case past(t.mindBy):
 		t.mindBy = time.Time{}
 		return lateMind
+	case past(t.holdBy):
+		t.holdBy, t.over = time.Time{}, true
 	case past(t.quietAt):
 		t.silences++
 		t.quietAt = time.Time{}
