@@ -8,7 +8,7 @@ TOOLS  := build/tools
 GOLANGCI_VERSION    := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 CFLAGS ?= -O2 -g
-TAGS := peers endtoend forensic bench
+TAGS := endtoend forensic bench
 
 # Packages whose tests place calls in real time run beside each other; what
 # measures memory or time runs alone, in targets of its own.
@@ -87,7 +87,7 @@ lane-unit:
 lane-live:
 	@$(LANE) live 8m go test -race -timeout 7m $(LIVE)
 lane-peers:
-	@$(LANE) peers 4m go test -tags peers -timeout 3m -count 1 -v ./internal/peers
+	@$(LANE) peers 5m go test -tags endtoend -timeout 4m -count 1 -v -run Peer ./internal/endtoend
 lane-endtoend:
 	@$(LANE) endtoend 5m go test -tags endtoend -timeout 4m -count 1 -v -run 'Kill' ./internal/endtoend
 lane-hundred:

@@ -49,7 +49,7 @@ func table() map[string]row {
 		"internal/caller":   {"media media/raw sip", "media/mediatest policy"},
 		"internal/forensic": {"media/codec media/resample", "*"},
 		"internal/bench":    {"*", "*"},
-		"internal/endtoend": {"", ""},
+		"internal/endtoend": {"", "media sip"},
 		"internal/setup":    {},
 		"internal/arch":     {},
 		"cmd/lethe":         {"*", "*"},

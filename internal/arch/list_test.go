@@ -15,7 +15,7 @@ import (
 const module = "lethe"
 
 // tags are those behind which slow tests stand; their files are held too.
-const tags = "peers,endtoend,forensic,bench"
+const tags = "endtoend,forensic,bench"
 
 // pack is what `go list` says of a package.
 type pack struct {
