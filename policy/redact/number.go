@@ -20,6 +20,7 @@ type run struct {
 	groups      []int // length of digits at the end of each token
 	singles     int   // digits that stood alone
 	said        bool  // at least one was a word
+	figures     int   // digits that were written as figures
 	dots        int   // spoken dots between digits
 	plus        bool
 }
@@ -81,6 +82,7 @@ func (r *run) take(toks []token, i int) int {
 	}
 	if d := t.digits(); d != "" {
 		r.add(d, len(d) == 1)
+		r.figures += len(d)
 		return 1
 	}
 	if d, single := spoken(t.text); d != "" {
@@ -138,7 +140,7 @@ func (r *run) kind(s string, toks []token) string {
 		return Phone
 	case n < minWritten:
 		return ""
-	case r.said && r.singles < minMixed:
+	case r.said && r.singles < minMixed && r.figures < minWritten:
 		return "" // an amount or a year in words
 	case !r.said && (date(s[toks[r.first].start:toks[r.last].end]) || listed(s, toks, r)):
 		return ""

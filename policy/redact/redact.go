@@ -37,9 +37,31 @@ type span struct {
 	kind       string
 }
 
+// maxPasses bounds how often Text looks: what a mask leaves beside it may be
+// seen for what it is only then ("…000::1").
+const maxPasses = 4
+
 // Text masks what it finds in s: "[phone]" stands where a number stood. The
-// second result says what was found, in order. Text of a result is the result.
+// second result says what was found, pass by pass, in order. Text of a result
+// is the result.
 func Text(s string) (string, []Found) {
+	var all []Found
+	for range maxPasses {
+		found := spans(s)
+		if len(found) == 0 {
+			break
+		}
+		masked, what := mask(s, found)
+		all = append(all, what...)
+		if masked == s {
+			break
+		}
+		s = masked
+	}
+	return s, all
+}
+
+func spans(s string) []span {
 	toks := tokens(s)
 	var all []span
 	// The first detector to claim a place names its kind.
@@ -48,10 +70,7 @@ func Text(s string) (string, []Found) {
 	all = append(all, ibans(s, toks)...)
 	all = append(all, addresses(s)...)
 	all = append(all, numbers(s, toks)...)
-	if len(all) == 0 {
-		return s, nil
-	}
-	return mask(s, union(all))
+	return union(all)
 }
 
 // union makes one span of those that overlap: a thing that two detectors see in
