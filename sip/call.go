@@ -91,7 +91,7 @@ type command struct {
 
 func newCall(u *UA, t *transport) *Call {
 	return &Call{
-		ua: u, id: policy.ConversationID(random()), t: t,
+		ua: u, id: policy.NewConversationID(), t: t,
 		events: make(chan event, mailbox), commands: make(chan command),
 		done: make(chan struct{}), gone: make(chan struct{}),
 	}
