@@ -19,6 +19,7 @@ type cli struct {
 	Bench      benchCmd      `cmd:"" help:"Measure on this machine."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" hidden:"" help:"Place a real call to a server of its own, and search for its audio."`
 }
 
 // place is the flag by which a command finds its configuration.
