@@ -192,10 +192,10 @@ func (s *Server) serve(ctx context.Context, c *sip.Call, f policy.Facts) error {
 	if stream := c.Media(); stream != nil {
 		s.metrics.Jitter(stream.Stats().Jitter)
 	}
-	if err != nil {
-		return fmt.Errorf("conversation: %w", err)
+	if err != nil { // sip ends the call whatever it was: here is where an operator learns of it
+		s.log.Error("a conversation failed", "conversation", f.Conversation, "number", f.To, "trunk", f.Trunk, "error", err)
 	}
-	return nil
+	return err //nolint:wrapcheck // sip asks only whether there was one
 }
 
 func (s *Server) openAdmin(ctx context.Context) error {
