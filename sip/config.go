@@ -146,6 +146,9 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
+	if err == nil && p.Addr().Is4In6() {
+		err = errors.New("an IPv4 address in IPv6 form")
+	}
 	if err != nil {
 		return netip.Prefix{}, err
 	}

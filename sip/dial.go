@@ -318,6 +318,7 @@ func (c *Call) withdraw(own context.Context, w *withdrawn) {
 			cancel.Terminate()
 		}
 	}()
+	closing := c.ua.closing
 	for {
 		if w.heard && cancel == nil {
 			tx, err := c.d.t.txs.Request(own, c.cancelRequest(w.req))
@@ -338,6 +339,11 @@ func (c *Call) withdraw(own context.Context, w *withdrawn) {
 			}
 			return
 		case <-responsesOf(cancel):
+		case <-closing:
+			if !w.heard { // there may be nobody, and nothing that we may send
+				return
+			}
+			closing = nil
 		case <-w.tx.Done():
 			return
 		case <-limit.C:

@@ -146,17 +146,23 @@ func malformed(req *stack.Request) bool {
 	if tag == "" && !req.IsCancel() {
 		return true
 	}
-	for _, s := range []string{string(*id), tag, to.Params.GetOr("tag", "")} {
-		if len(s) > longestID || strings.ContainsFunc(s, control) {
+	return max(len(*id), len(tag), len(to.Params.GetOr("tag", ""))) > longestID ||
+		max(len(req.Recipient.String()), len(from.Value()), len(to.Value())) > longestURI ||
+		uncleanLines(req) || unsoundDialog(req)
+}
+
+// uncleanLines says whether a line has a character that no line may have. The
+// parser ends lines at CR LF alone, so a lone LF would pass into what we send.
+func uncleanLines(req *stack.Request) bool {
+	if strings.ContainsFunc(req.Recipient.String(), control) {
+		return true
+	}
+	for _, h := range req.Headers() {
+		if strings.ContainsFunc(h.Name(), control) || strings.ContainsFunc(h.Value(), control) {
 			return true
 		}
 	}
-	for _, s := range []string{req.Recipient.String(), from.Value(), to.Value()} {
-		if len(s) > longestURI || strings.ContainsFunc(s, control) {
-			return true
-		}
-	}
-	return unsoundDialog(req)
+	return false
 }
 
 // unsoundDialog looks at what a dialog would keep of an INVITE.

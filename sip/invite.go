@@ -205,11 +205,11 @@ func (c *Call) ok(in *incoming, body []byte) *stack.Response {
 // can't hold what a peer wrote.
 func (u *UA) codeOf(err error) int {
 	switch {
-	case errors.Is(err, media.ErrNoCommonCodec):
+	case errors.Is(err, media.ErrNoCommonCodec), errors.Is(err, media.ErrUnsupported):
 		return stack.StatusNotAcceptableHere
 	case errors.Is(err, media.ErrBadSDP):
 		return stack.StatusBadRequest
-	case errors.Is(err, media.ErrFull):
+	case errors.Is(err, media.ErrFull), errors.Is(err, media.ErrArenaFull):
 		return stack.StatusServiceUnavailable
 	}
 	if !errors.Is(err, errPanic) {

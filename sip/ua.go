@@ -32,6 +32,8 @@ type UA struct {
 
 	handlers sync.WaitGroup // requests and responses in our hands
 	running  sync.WaitGroup // calls
+	closing  chan struct{}  // closed when Close begins
+	once     sync.Once
 
 	mu         sync.Mutex
 	listening  bool
@@ -58,7 +60,7 @@ func New(cfg Config, deps Deps) (*UA, error) {
 		return nil, errors.New("sip: Deps.Plane is missing")
 	}
 	stackGlobals()
-	u := &UA{cfg: cfg, deps: deps, log: deps.Log, plane: planeOf(deps.Plane), timers: defaultTimers(),
+	u := &UA{cfg: cfg, deps: deps, log: deps.Log, plane: planeOf(deps.Plane), timers: defaultTimers(), closing: make(chan struct{}),
 		calls: map[*Call]struct{}{}, dialogs: map[dialogKey]*Call{}, merges: map[string]struct{}{}, dialled: map[netip.Addr]int{}}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
@@ -153,6 +155,7 @@ func (u *UA) Drain() {
 // is an error.
 func (u *UA) Close(ctx context.Context) error {
 	u.Drain()
+	u.once.Do(func() { close(u.closing) })
 	ended := make(chan struct{})
 	var hangups sync.WaitGroup
 	for _, c := range u.all() {
