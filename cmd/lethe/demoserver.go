@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -52,7 +54,8 @@ func startServer(ctx context.Context, m *Main, home string) (*demoServer, error)
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		return nil, fmt.Errorf("a folder for the demonstration: %w", err)
 	}
-	s.environ = append(append([]string{}, m.Environ...), "LETHE_CONFIG=", "TMPDIR="+temp,
+	own := slices.DeleteFunc(slices.Clone(m.Environ), func(v string) bool { return strings.HasPrefix(v, envPrefix+"_") })
+	s.environ = append(own, "TMPDIR="+temp,
 		"LETHE_SIP_INSECURE_UDP="+s.sip, "LETHE_SIP_INSECURE_TCP="+s.sip, "LETHE_ADMIN_INSECURE_LISTEN="+s.admin,
 		"LETHE_STORE_FILE="+filepath.Join(home, "data", "lethe.db"), "LETHE_STORE_KEYS="+filepath.Join(home, "keys", "lethe.keys"))
 	s.cmd = exec.Command(self, "serve", "--quickstart") //nolint:gosec,noctx // ourselves; stop ends it in good order, which a context would not
