@@ -17,10 +17,11 @@ const (
 )
 
 // Converter converts between 8000 and 16000 Hz, in either direction with the
-// same half-band filter: linear phase, 47 taps, minimax design (Remez).
+// same half-band filter: linear phase, 47 taps, minimax design (Remez, then the
+// best rounding to 14 bits).
 //
 //   - Pass-band, 0 to 3.4 kHz: ripple at most 0.01 dB.
-//   - Stop-band, from 4.6 kHz: attenuation at least 63 dB. Towards 8 kHz that is
+//   - Stop-band, from 4.6 kHz: attenuation at least 62 dB. Towards 8 kHz that is
 //     what is removed before every second sample is dropped; towards 16 kHz it
 //     is the mirror image of the voice. Between the two the filter falls off,
 //     with 6 dB at 4 kHz.
@@ -30,8 +31,9 @@ const (
 // value, like equal rates, copies. Plain data.
 type Converter struct {
 	in, out int32
-	odd     bool                  // towards 8 kHz: the next sample completes a pair
-	line    [2*span + block]int16 // the past, then the block worked on
+	odd     bool                      // towards 8 kHz: the next sample completes a pair
+	line    [2*span + block + 2]int16 // the past, then the block worked on
+	two     [span + block/2 + span]int64
 }
 
 // Init starts from a clean state; in and out are 8000 or 16000 Hz, otherwise
@@ -75,7 +77,8 @@ func (c *Converter) Process(dst, src []int16) int {
 			made += c.halve(dst[made:], n)
 		}
 		copy(c.line[:2*span], c.line[n:])
-		clear(c.line[2*span : 2*span+n])
+		clear(c.line[2*span:])
+		clear(c.two[:])
 		src = src[n:]
 	}
 	return made
@@ -84,20 +87,60 @@ func (c *Converter) Process(dst, src []int16) int {
 // Wipe leaves no audio in the state and makes it copy.
 func (c *Converter) Wipe() { *c = Converter{} }
 
+// The filter works on two samples of the output at once: the first half of a
+// block in the lower 32 bits of a word, the second half in the upper, and one
+// multiplication does for both. The coefficients are twice those of a filter of
+// gain 1, at 14 bits, so that no sum leaves its 32 bits: the magnitudes add up
+// to 1.17, twice, and the middle to 1.
+const (
+	unit = 1 << 14
+	c0   = 10387
+	c1   = -3347
+	c2   = 1876
+	c3   = -1207
+	c4   = 815
+	c5   = -556
+	c6   = 375
+	c7   = -246
+	c8   = 155
+	c9   = -91
+	c10  = 49
+	c11  = -27
+)
+
+// pack lays n samples from first on beside those that come gap later.
+func (c *Converter) pack(first, n, gap int) {
+	low, high := c.line[first:first+n], c.line[first+gap:first+gap+n]
+	two := c.two[:n]
+	for i := range two {
+		two[i] = int64(low[i]) + int64(high[i])<<32
+	}
+}
+
+// unpack rounds two sums to samples.
+func unpack(sums int64, shift int) (low, high int16) {
+	half := int64(1) << (shift - 1)
+	a := int64(int32(sums))
+	b := (sums - a) >> 32
+	return clip((a + half) >> shift), clip((b + half) >> shift)
+}
+
 // double makes two samples of each of the n new ones: one lies on a sample of
 // the past and is that sample, the other lies between two and is filtered.
 func (c *Converter) double(dst []int16, n int) int {
-	dst = dst[:2*n]
-	for i := range n {
-		x := (*[span]int16)(c.line[span+1+i:])
-		sum := 41546*pair(x[11], x[12]) - 13388*pair(x[10], x[13]) +
-			7504*pair(x[9], x[14]) - 4831*pair(x[8], x[15]) +
-			3262*pair(x[7], x[16]) - 2225*pair(x[6], x[17]) +
-			1501*pair(x[5], x[18]) - 985*pair(x[4], x[19]) +
-			620*pair(x[3], x[20]) - 367*pair(x[2], x[21]) +
-			198*pair(x[1], x[22]) - 109*pair(x[0], x[23])
-		dst[2*i] = clip((sum + 1<<15) >> 16)
-		dst[2*i+1] = x[12]
+	half := (n + 1) / 2
+	past := c.line[span+1:]
+	c.pack(span+1, half+span-1, half)
+	for i := range half {
+		x := (*[span]int64)(c.two[i:])
+		sums := c0*(x[11]+x[12]) + c1*(x[10]+x[13]) + c2*(x[9]+x[14]) + c3*(x[8]+x[15]) +
+			c4*(x[7]+x[16]) + c5*(x[6]+x[17]) + c6*(x[5]+x[18]) + c7*(x[4]+x[19]) +
+			c8*(x[3]+x[20]) + c9*(x[2]+x[21]) + c10*(x[1]+x[22]) + c11*(x[0]+x[23])
+		low, high := unpack(sums, 14)
+		dst[2*i], dst[2*i+1] = low, past[12+i]
+		if j := i + half; j < n {
+			dst[2*j], dst[2*j+1] = high, past[12+j]
+		}
 	}
 	return 2 * n
 }
@@ -109,22 +152,22 @@ func (c *Converter) halve(dst []int16, n int) int {
 	if c.odd {
 		first = 0
 	}
-	made := 0
-	for i := first; i < n; i += 2 {
-		x := (*[2*span - 1]int16)(c.line[2+i:])
-		sum := 41546*pair(x[22], x[24]) - 13388*pair(x[20], x[26]) +
-			7504*pair(x[18], x[28]) - 4831*pair(x[16], x[30]) +
-			3262*pair(x[14], x[32]) - 2225*pair(x[12], x[34]) +
-			1501*pair(x[10], x[36]) - 985*pair(x[8], x[38]) +
-			620*pair(x[6], x[40]) - 367*pair(x[4], x[42]) +
-			198*pair(x[2], x[44]) - 109*pair(x[0], x[46])
-		dst[made] = clip((sum + 1<<16*int64(x[23]) + 1<<16) >> 17)
-		made++
+	made := (n - first + 1) / 2
+	half := (made + 1) / 2
+	c.pack(2+first, 2*half+2*span-3, 2*half)
+	for i := range half {
+		x := (*[2*span - 1]int64)(c.two[2*i:])
+		sums := c0*(x[22]+x[24]) + c1*(x[20]+x[26]) + c2*(x[18]+x[28]) + c3*(x[16]+x[30]) +
+			c4*(x[14]+x[32]) + c5*(x[12]+x[34]) + c6*(x[10]+x[36]) + c7*(x[8]+x[38]) +
+			c8*(x[6]+x[40]) + c9*(x[4]+x[42]) + c10*(x[2]+x[44]) + c11*(x[0]+x[46]) + unit*x[23]
+		low, high := unpack(sums, 15)
+		dst[i] = low
+		if j := i + half; j < made {
+			dst[j] = high
+		}
 	}
 	c.odd = c.odd != (n%2 == 1)
 	return made
 }
-
-func pair(a, b int16) int64 { return int64(a) + int64(b) }
 
 func clip(v int64) int16 { return int16(min(max(v, -32768), 32767)) }
