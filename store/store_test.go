@@ -1,66 +1,73 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"lethe/policy"
-	"lethe/policy/policytest"
+	"go.uber.org/goleak"
+
 	"lethe/store"
+	"lethe/store/storetest"
 )
+
+// Environment variables that turn this binary into a child of a test.
+const (
+	childWrites = "LETHE_TEST_STORE_WRITE"
+	childFills  = "LETHE_TEST_STORE_FILL"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childWrites); dir != "" {
+		fmt.Fprintln(os.Stderr, storetest.Write(backend(), dir))
+		os.Exit(1)
+	}
+	if dir := os.Getenv(childFills); dir != "" {
+		os.Exit(fill(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func config(dir string) store.Config {
 	return store.Config{File: filepath.Join(dir, "data", "lethe.db"), Keys: filepath.Join(dir, "keys", "lethe.keys")}
 }
 
-func TestSmoke(t *testing.T) {
-	ctx := t.Context()
-	s, err := store.Open(ctx, config(t.TempDir()), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := policy.New(s.Journal(), policytest.Rules(), time.Now, policy.ProcessorEntry{Name: "null", Local: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := o.Decide(policy.Facts{From: policy.Said("sip:a@b"), To: "support", Trunk: "t"})
-	op, err := r.Open(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Begin(ctx, op); err != nil {
-		t.Fatal(err)
-	}
-	c, err := r.Clear(policy.Turn{Conversation: r.Conversation(), Seq: 1, Words: policy.Said("hello")}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Append(ctx, c); err != nil {
-		t.Fatal(err)
-	}
-	e, err := r.Settle(policy.Receipt{Conversation: r.Conversation(), Born: 3, Forgotten: 3}, policy.CompletedByCaller, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Settle(ctx, e); err != nil {
-		t.Fatal(err)
-	}
-	a, err := o.Local(ctx, policy.PurposeSupport)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := s.Conversation(ctx, a, r.Conversation())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rec.From.Reveal() != "sip:a@b" || len(rec.Turns) != 1 || rec.Turns[0].Words.Reveal() != "hello" || rec.Receipt.Born != 3 {
-		t.Fatalf("%+v", rec)
-	}
-	if _, err := s.Journal().Verify(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+func backend() storetest.Backend {
+	return storetest.Backend{
+		Open: func(ctx context.Context, dir string, now func() time.Time) (storetest.Store, error) {
+			s, err := store.Open(ctx, config(dir), now)
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
+		Sound: sound,
+		Child: childWrites,
 	}
 }
+
+// sound runs SQLite's integrity check over both files.
+func sound(ctx context.Context, dir string) error {
+	c := config(dir)
+	for _, f := range []string{c.File, c.Keys} {
+		db, err := sql.Open("sqlite", f)
+		if err != nil {
+			return err
+		}
+		var say string
+		err = db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&say)
+		if cerr := db.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil || say != "ok" {
+			return fmt.Errorf("%s: %s: %w", f, say, err)
+		}
+	}
+	return nil
+}
+
+func TestSQLite(t *testing.T) { storetest.Run(t, backend()) }

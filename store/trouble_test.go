@@ -1,0 +1,2 @@
+package store_test
+func fill(dir string) int { return 0 }
