@@ -373,3 +373,12 @@ func dialFrom(t *testing.T, from string, to netip.AddrPort) *wire {
 	t.Cleanup(func() { _ = c.Close() })
 	return &wire{t: t, conn: c, to: to}
 }
+
+func dialTLS(t *testing.T, to netip.AddrPort, c *tls.Config) error {
+	t.Helper()
+	conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", to.String())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
