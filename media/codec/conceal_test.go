@@ -123,7 +123,7 @@ func TestConcealIsBetter(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		pcm := speech(rate, 20*rate, 9)
 		measure := func(fill func() filler) (spectral, segmental float64) {
-			const rounds = 4
+			const rounds = 2
 			for seed := range uint64(rounds) {
 				a, b := distance(pcm, lose(pcm, rate, 0.1, seed, fill()), rate)
 				spectral, segmental = spectral+a/rounds, segmental+b/rounds

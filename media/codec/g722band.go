@@ -58,38 +58,25 @@ func (g *g722Band) adapt(difference int32) {
 	g.upZeros(difference)
 
 	// DELAYA
-	g.a = [2]int32{a1, a2}
-	g.p = [2]int32{p, g.p[0]}
-	g.r = [2]int32{r, g.r[0]}
-	g.d = [6]int32{difference, g.d[0], g.d[1], g.d[2], g.d[3], g.d[4]}
+	g.a[0], g.a[1] = a1, a2
+	g.p[0], g.p[1] = p, g.p[0]
+	g.r[0], g.r[1] = r, g.r[0]
+	copy(g.d[1:], g.d[:5])
+	g.d[0] = difference
 
 	g.predict()
 }
 
 // upPole2 is UPPOL2: the second pole's next value.
 func (g *g722Band) upPole2(p int32) int32 {
-	w := clip16(g.a[0] << 2)
-	if sameSign(p, g.p[0]) {
-		w = min(-w, 32767)
-	}
-	next := w >> 7
-	if sameSign(p, g.p[1]) {
-		next += 128
-	} else {
-		next -= 128
-	}
-	next += g.a[1] * 32512 >> 15
+	w := min(signed(-clip16(g.a[0]<<2), p^g.p[0]), 32767)
+	next := w>>7 + signed(128, p^g.p[1]) + g.a[1]*32512>>15
 	return min(max(next, -12288), 12288)
 }
 
 // upPole1 is UPPOL1: the first pole's next value, kept stable by the second's.
 func (g *g722Band) upPole1(p, a2 int32) int32 {
-	next := g.a[0] * 32640 >> 15
-	if sameSign(p, g.p[0]) {
-		next += 192
-	} else {
-		next -= 192
-	}
+	next := g.a[0]*32640>>15 + signed(192, p^g.p[0])
 	limit := 15360 - a2
 	return min(max(next, -limit), limit)
 }
@@ -100,29 +87,29 @@ func (g *g722Band) upZeros(difference int32) {
 	if difference == 0 {
 		step = 0
 	}
-	for i := range g.b {
-		next := g.b[i] * 32640 >> 15
-		if sameSign(difference, g.d[i]) {
-			next += step
-		} else {
-			next -= step
-		}
-		g.b[i] = clip16(next)
+	for i, d := range &g.d {
+		g.b[i] = clip16(g.b[i]*32640>>15 + signed(step, difference^d))
 	}
+}
+
+// signed is v, or -v if sign is negative, without a branch: these signs are as
+// good as random, and a processor would guess half of them wrong. The sign of
+// a^b is that of a*b.
+func signed(v, sign int32) int32 {
+	s := sign >> 31
+	return v ^ s - s
 }
 
 // predict is FILTEZ, FILTEP and PREDIC.
 func (g *g722Band) predict() {
 	sz := int32(0)
-	for i, b := range g.b {
-		sz += b * clip16(2*g.d[i]) >> 15
+	for i, d := range &g.d {
+		sz += g.b[i] * clip16(2*d) >> 15
 	}
 	g.sz = clip16(sz)
 	sp := clip16(g.a[0]*clip16(2*g.r[0])>>15 + g.a[1]*clip16(2*g.r[1])>>15)
 	g.s = clip16(sp + g.sz)
 }
-
-func sameSign(a, b int32) bool { return a^b >= 0 }
 
 func clip16(v int32) int32 { return min(max(v, -32768), 32767) }
 

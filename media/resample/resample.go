@@ -33,7 +33,7 @@ type Converter struct {
 	in, out int32
 	odd     bool                      // towards 8 kHz: the next sample completes a pair
 	line    [2*span + block + 2]int16 // the past, then the block worked on
-	two     [span + block/2 + span]int64
+	two     [span + block/2 + span]int64 // two samples to a word while it works, then clear
 }
 
 // Init starts from a clean state; in and out are 8000 or 16000 Hz, otherwise

@@ -199,6 +199,9 @@ func TestHoldsLittle(t *testing.T) {
 		if held == 0 || held > 48 {
 			t.Errorf("%v: holds %d samples after a call, promised 48 at most", way, held)
 		}
+		if c.two != [len(c.two)]int64{} {
+			t.Errorf("%v: what it worked with is still there", way)
+		}
 		c.Wipe()
 		if c != (Converter{}) {
 			t.Errorf("%v: Wipe left something", way)
