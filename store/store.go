@@ -184,10 +184,10 @@ func (s *Store) keyless(c Config) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	if i.Size() == 0 {
-		return nil // a start that was broken off
+		return nil // a first start that was broken off
 	}
 	return errors.Join(
-		fmt.Errorf("store.keys: there is no key store at %s, but %s has conversations: %w; put the key store back, or move the database away to begin anew",
+		fmt.Errorf("store.keys: there is no key store at %s, but the database %s is there: %w; put the key store back, or move the database away to begin anew",
 			c.Keys, c.File, ErrKeyLost),
 		os.Remove(c.Keys))
 }

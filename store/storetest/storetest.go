@@ -50,7 +50,10 @@ func Run(t *testing.T, b Backend) {
 		"killed":             testKilled,
 		"reopened":           testReopened,
 	} {
-		t.Run(name, func(t *testing.T) { f(t, b) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, b)
+		})
 	}
 }
 
