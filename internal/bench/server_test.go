@@ -40,7 +40,7 @@ sip:
   trunks: [{name: local, from: ["127.0.0.0/8"], codecs: [PCMU, PCMA, G722]}]
 media: {ports: "12000-19999", arena_kib: %d}
 numbers:
-  support: {script: "embedded:support", engine: %s}
+  support: {script: "embedded:support", engine: "%s"}
 conversation: {no_input: 10m}
 policy:
   organisation: the support desk

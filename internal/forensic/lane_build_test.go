@@ -61,7 +61,7 @@ func build(t *testing.T, patches []patch, adds []added) string {
 	if err := os.WriteFile(list, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), "go", "build", "-overlay", list, "-o", out, "./cmd/lethe") //nolint:gosec // our own
+	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", list, "-o", out, "./cmd/lethe") //nolint:gosec // our own
 	c.Dir, c.Env = root(), append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("building with changes: %v\n%s", err, b)

@@ -53,7 +53,7 @@ sip:
   trunks: [{name: local, from: ["127.0.0.0/8"]}]
 media: {ports: "%d-%d", start_timeout: %s, idle_timeout: %s}
 numbers:
-  support: {script: "embedded:support", engine: %s}
+  support: {script: "embedded:support", engine: "%s"}
 policy:
   organisation: the forensic desk
   privacy_policy_url: https://example.com/%s
