@@ -24,6 +24,7 @@ type detector struct {
 	floor  [bands]float32
 	least  [bands]float32 // of this window
 	before [bands]float32 // of the last one
+	peak   float32        // level of the voice that was heard lately, in dBov
 	age    int            // blocks in this window
 	seen   int            // blocks since the start, up to warm
 }
@@ -39,7 +40,7 @@ func newDetector(rate int, c Config) (detector, error) {
 	if rate != 8000 && rate != 16000 {
 		return detector{}, ErrRate
 	}
-	d := detector{pairs: rate == 16000, threshold: float32(c.Sensitivity), quietest: float32(c.Quietest)}
+	d := detector{pairs: rate == 16000, threshold: float32(c.Sensitivity), quietest: float32(c.Quietest), peak: faintest}
 	for b := range bands {
 		d.smooth[b], d.floor[b] = lowest, lowest
 		d.least[b], d.before[b] = 0, 0
@@ -64,43 +65,69 @@ func (d *detector) voice(pcm []int16) bool {
 	var score, level float32
 	for b, p := range power {
 		e := decibel(p)
-		level = max(level, p)
+		level += p
 		d.smooth[b] += (e - d.smooth[b]) / 2
 		score += min(max(d.smooth[b]-d.floor[b], -3), 18)
 	}
-	active := score > bands*d.threshold && decibel(level) > d.quietest
+	loud := decibel(level)
+	active := score > bands*d.threshold && loud > d.quietest && loud > d.peak-distant
 	d.track(active)
+	d.follow(active, loud)
 	return active
 }
 
+const (
+	// distant is how far, in dB, a voice in the background is below the one that
+	// speaks to us, at least.
+	distant = 16
+	// faintest is the level, in dBov, that the nearest voice is taken to have
+	// before there was one, and after a long silence.
+	faintest = -40
+)
+
+// follow keeps the level of the nearest voice: it rises within 80 ms and falls
+// by 1 dB a second, or by 3 in silence.
+func (d *detector) follow(active bool, loud float32) {
+	switch {
+	case active && loud > d.peak:
+		d.peak += (loud - d.peak) / 8
+	case active:
+		d.peak -= 0.01
+	default:
+		d.peak -= 0.03
+	}
+	d.peak = max(d.peak, faintest)
+}
+
 // split is a tree of sums and differences (Haar's wavelet): each level halves
-// the band. It costs three operations per sample, and bands that leak into
+// the band. It costs a few operations per sample, and bands that leak into
 // their neighbours are good enough to tell a voice from a floor. The result is
 // the mean power of each band and the number of samples read at 8 kHz.
 func (d *detector) split(pcm []int16) (power [bands]float32, n int) {
 	var e [bands]int64
-	var t [group]int32
-	step := group
 	if d.pairs {
-		step = 2 * group
-	}
-	for ; len(pcm) >= step; pcm = pcm[step:] {
-		d.gather(&t, pcm[:step])
-		half := group / 2
-		for b := bands - 1; b >= 0; b-- {
-			var sum int64
-			for i := range half {
-				l, r := t[2*i], t[2*i+1]
-				diff := int64(l - r)
-				sum += diff * diff
-				t[i] = l + r
+		var t [group]int32
+		for ; len(pcm) >= 2*group; pcm = pcm[2*group:] {
+			x := (*[2 * group]int16)(pcm)
+			for i := range t {
+				t[i] = (int32(x[2*i]) + int32(x[2*i+1])) / 2
 			}
-			e[b] += sum
-			half /= 2
+			fork(&e, &t)
+			n += group
 		}
-		n += group
+		clear(t[:])
+	} else {
+		var t [group]int32
+		for ; len(pcm) >= group; pcm = pcm[group:] {
+			x := (*[group]int16)(pcm)
+			for i := range t {
+				t[i] = int32(x[i])
+			}
+			fork(&e, &t)
+			n += group
+		}
+		clear(t[:])
 	}
-	clear(t[:])
 	if n == 0 {
 		return power, 0
 	}
@@ -114,16 +141,34 @@ func (d *detector) split(pcm []int16) (power [bands]float32, n int) {
 	return power, n
 }
 
-func (d *detector) gather(t *[group]int32, pcm []int16) {
-	if !d.pairs {
-		for i := range t {
-			t[i] = int32(pcm[i])
-		}
-		return
-	}
-	for i := range t {
-		t[i] = (int32(pcm[2*i]) + int32(pcm[2*i+1])) / 2
-	}
+// fork takes one group down the tree. It is written out because it is where
+// the time goes.
+func fork(e *[bands]int64, t *[group]int32) {
+	a0, b0 := pair(t[0], t[1])
+	a1, b1 := pair(t[2], t[3])
+	a2, b2 := pair(t[4], t[5])
+	a3, b3 := pair(t[6], t[7])
+	a4, b4 := pair(t[8], t[9])
+	a5, b5 := pair(t[10], t[11])
+	a6, b6 := pair(t[12], t[13])
+	a7, b7 := pair(t[14], t[15])
+	e[3] += b0 + b1 + b2 + b3 + b4 + b5 + b6 + b7
+	a0, b0 = pair(a0, a1)
+	a1, b1 = pair(a2, a3)
+	a2, b2 = pair(a4, a5)
+	a3, b3 = pair(a6, a7)
+	e[2] += b0 + b1 + b2 + b3
+	a0, b0 = pair(a0, a1)
+	a1, b1 = pair(a2, a3)
+	e[1] += b0 + b1
+	_, b0 = pair(a0, a1)
+	e[0] += b0
+}
+
+// pair gives the sum of two neighbours and the square of their difference.
+func pair(l, r int32) (sum int32, power int64) {
+	d := int64(l - r)
+	return l + r, d * d
 }
 
 // track lets the floors follow: quickly down, slowly up, and not at all while
