@@ -72,14 +72,17 @@ timed = began=$$(date +%s); timeout --foreground $(1)m $(MAKE) $@-lanes; status=
 .PHONY: test-lanes check-lanes
 test-lanes: setup-test binary
 	@$(MAKE) -k -j 2 lane-vet lane-unit
-	@$(MAKE) -k -j 3 lane-live lane-peers lane-command
+	@$(MAKE) -k -j 3 lane-live lane-peers lane-readme
 	@$(MAKE) -k lane-proof
 check-lanes: setup-check test-lanes
 	@$(MAKE) -k -j 2 lane-lint lane-vuln
 	@$(MAKE) -k -j 2 lane-endtoend lane-demo
-	@$(MAKE) -k lane-hundred lane-fuzz forensic bench
+	@$(MAKE) -k lane-hundred
+	@$(MAKE) -k lane-fuzz
+	@LANE_SHOW=1 $(MAKE) lane-forensic
+	@LANE_SHOW=1 $(MAKE) lane-bench
 
-.PHONY: lane-vet lane-unit lane-live lane-peers lane-proof lane-endtoend lane-hundred lane-demo lane-lint lane-vuln lane-fuzz
+.PHONY: lane-vet lane-unit lane-live lane-peers lane-readme lane-proof lane-forensic lane-bench lane-endtoend lane-hundred lane-demo lane-lint lane-vuln lane-fuzz
 lane-vet:
 	@$(LANE) vet 5m go vet -tags '$(TAGS)' ./...
 lane-unit:
@@ -88,6 +91,10 @@ lane-live:
 	@$(LANE) live 8m go test -race -timeout 7m $(LIVE)
 lane-peers:
 	@$(LANE) peers 5m go test -tags endtoend -timeout 4m -count 1 -v -run Peer ./internal/endtoend
+lane-readme:
+	@$(LANE) readme 5m go test -tags endtoend -timeout 4m -count 1 -v -run README ./internal/endtoend
+lane-proof:
+	@$(LANE) proof 10m go test -tags forensic -short -timeout 9m -count 1 -v ./internal/forensic
 lane-endtoend:
 	@$(LANE) endtoend 5m go test -tags endtoend -timeout 4m -count 1 -v -run 'Kill' ./internal/endtoend
 lane-hundred:
@@ -105,8 +112,12 @@ lane-fuzz:
 lint: setup-check lane-vet lane-lint lane-vuln ## go vet, golangci-lint, govulncheck
 fuzz: setup-check lane-fuzz ## every fuzz target for 20 s each
 forensic: setup-test binary ## the proof: search memory, files and cores for a caller's audio
-	@$(LANE) forensic 25m go test -tags forensic -timeout 24m -count 1 -v ./internal/forensic
+	@LANE_SHOW=1 $(MAKE) lane-forensic
 bench: setup-test binary ## the speed table, and build/bench.json
+	@LANE_SHOW=1 $(MAKE) lane-bench
+lane-forensic:
+	@$(LANE) forensic 25m go test -tags forensic -timeout 24m -count 1 -v ./internal/forensic
+lane-bench:
 	@$(LANE) bench 20m go test -tags bench -timeout 19m -count 1 -v ./internal/bench
 
 # Tools are built from pinned versions by the Go module proxy.

@@ -57,6 +57,9 @@ type Options struct {
 
 	Voice  Voice    // what speaks Line.Say; the zero value finds one
 	Follow Follower // what tells the text of the call; nil when it can't be known
+	// Prepared is lent the audio of every line at the codec's rate, when the call
+	// was answered and before the first is spoken. nil for nobody.
+	Prepared func(lines [][]int16, rate int)
 	// Sent is lent every frame of what is sent, as it is encoded, at the codec's
 	// rate, on the clock thread: it must not block. nil for nobody.
 	Sent func(pcm []int16)

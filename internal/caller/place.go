@@ -136,8 +136,13 @@ func (c *call) follow(ctx context.Context) func() error {
 
 // play says the lines, each after the far end has finished.
 func (c *call) play(ctx context.Context, steps []step) error {
+	lines := make([][]int16, len(steps))
 	for i := range steps {
 		steps[i].audio = steps[i].audio.to(c.stream.Rate())
+		lines[i] = steps[i].audio.pcm
+	}
+	if c.o.Prepared != nil {
+		c.o.Prepared(lines, c.stream.Rate())
 	}
 	for i, s := range steps {
 		err := c.play1(ctx, s)
