@@ -7,7 +7,8 @@ import "math"
 // then fading, silent from 60 ms on. It adds no delay, so the joint is made of
 // made-up audio alone: at the start by leading the repetition in from the last
 // sample heard, at the end by blending it into the first frame that comes.
-// It holds 40 ms of audio at most. Plain data; call Init first.
+// It holds 40 ms of audio at most, and nothing once it is silent. Plain data;
+// call Init first.
 type Concealer struct {
 	history [640]int16 // the latest 40 ms, in the last 40 * rate/1000 values
 	have    int32      // samples of the history that are audio, counted from its end
@@ -37,10 +38,6 @@ func (c *Concealer) Good(pcm []int16) {
 	}
 	if c.lost > 0 {
 		c.blend(pcm)
-		if int(c.lost) >= c.ms(60) {
-			clear(c.history[:]) // too long ago to go with what comes now
-			c.have = 0
-		}
 		c.lost = 0
 	}
 	c.push(pcm)
@@ -54,16 +51,19 @@ func (c *Concealer) Lost(dst []int16) {
 	}
 	if c.period == 0 || int(c.lost) >= c.ms(60) {
 		clear(dst)
-		c.lost += int32(min(len(dst), c.ms(60))) // stays small
-		c.lost = min(c.lost, int32(2*c.ms(60)))
-		return
+	} else {
+		c.repeat(dst)
+		c.push(dst)
+		for i := range dst {
+			dst[i] = int16(c.gain(int(c.lost)+i) * float32(dst[i]))
+		}
 	}
-	c.repeat(dst)
-	c.push(dst)
-	for i := range dst {
-		dst[i] = int16(c.gain(int(c.lost)+i) * float32(dst[i]))
+	c.lost += int32(min(len(dst), c.ms(60)))
+	if int(c.lost) >= c.ms(60) { // too long to go with what comes next: forget it now
+		lost := c.ms(60)
+		c.Wipe()
+		c.lost = int32(lost)
 	}
-	c.lost += int32(len(dst))
 }
 
 // repeat continues the history by its last period. On the first period, the
@@ -162,5 +162,6 @@ func (c *Concealer) likeness(lag, window, stride int) float32 {
 	return both / float32(math.Sqrt(float64(a)*float64(b)))
 }
 
-// Wipe leaves nothing of the stream in the state.
-func (c *Concealer) Wipe() { *c = Concealer{} }
+// Wipe leaves nothing of the stream in the state; the rate stays, so that it is
+// as after Init.
+func (c *Concealer) Wipe() { *c = Concealer{rate: c.rate} }
