@@ -64,7 +64,8 @@ type Call struct {
 	d        *dialog
 	stream   stream
 	unacked  *unacked
-	leaving  *command // a hangup that waits for the ACK of our 2xx
+	early    *incoming // a re-INVITE that waits for the ACK before it
+	leaving  *command  // a hangup that waits for the ACK of our 2xx
 	serving  context.CancelFunc
 	served   chan error
 	referral *referral
@@ -245,7 +246,7 @@ func (c *Call) bye(in *incoming) {
 		case <-t.C:
 		}
 	}
-	_ = in.respond(in.response(stack.StatusOK)) // lost or not, the call is over
+	in.reply(in.response(stack.StatusOK))
 	close(c.gone)
 }
 
@@ -335,6 +336,9 @@ func (c *Call) release() {
 		default:
 		}
 		break
+	}
+	if c.early != nil {
+		c.early.refuse(stack.StatusRequestTerminated)
 	}
 	select {
 	case <-c.gone:

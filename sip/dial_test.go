@@ -24,7 +24,7 @@ func newAnswerer(t *testing.T) *answerer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	letGo(t, c)
 	return &answerer{t: t, conn: c}
 }
 
@@ -218,7 +218,7 @@ func (a *answerer) replyEdited(req, edit, with string) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	defer func() { _ = pipe.Close() }()
+	letGo(a.t, pipe)
 	to := a.from
 	a.from = pipe.LocalAddr().(*net.UDPAddr).AddrPort()
 	a.reply(req, "200 OK", "x", "")
@@ -245,6 +245,19 @@ func establish(t *testing.T, a *answerer, u *UA, extra string) *Call {
 	return d.call
 }
 
+// hangup hangs up in the background.
+func hangup(t *testing.T, c *Call) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := c.Hangup(context.Background(), 0, ""); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { <-done })
+}
+
 func TestRoutes(t *testing.T) {
 	for name, c := range map[string]struct{ rr, uri, routes string }{
 		"loose":  {"Record-Route: <sip:%[1]s;lr;n=2>, <sip:%[1]s;lr;n=1>\r\n", "sip:lethe@%[1]s", "<sip:%[1]s;lr;n=1>|<sip:%[1]s;lr;n=2>"},
@@ -254,7 +267,7 @@ func TestRoutes(t *testing.T) {
 			a, u := newAnswerer(t), caller(t)
 			at := a.conn.LocalAddr().String()
 			l := establish(t, a, u, fmt.Sprintf(c.rr, at))
-			go func() { _ = l.Hangup(context.Background(), 0, "") }()
+			hangup(t, l)
 			bye := a.want("BYE")
 			a.reply(bye, "200 OK", "", "")
 			var routes []string
@@ -276,7 +289,7 @@ func TestRoutes(t *testing.T) {
 func TestCrossingByes(t *testing.T) {
 	a, u := newAnswerer(t), caller(t)
 	l := establish(t, a, u, "")
-	go func() { _ = l.Hangup(context.Background(), 0, "") }()
+	hangup(t, l)
 	ours := a.want("BYE")
 	a.send(fmt.Sprintf("BYE sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
 		a.from, a.conn.LocalAddr(), random(), header(ours, "To"), header(ours, "From"), header(ours, "Call-ID")))
@@ -337,7 +350,7 @@ func TestTransfer(t *testing.T) {
 				t.Fatal("Refer does not return")
 			}
 			if !c.bye {
-				go func() { _ = l.Hangup(context.Background(), 0, "") }()
+				hangup(t, l)
 				a.reply(a.want("BYE"), "200 OK", "", "")
 			}
 			until(t, "over", func() bool { return len(u.all()) == 0 })

@@ -101,7 +101,7 @@ func (u *UA) options(in *incoming) {
 		in.refuse(stack.StatusServiceUnavailable, retryAfter(retryFull))
 		return
 	}
-	in.respond(in.response(stack.StatusOK,
+	in.reply(in.response(stack.StatusOK,
 		stack.NewHeader("Allow", allowed),
 		stack.NewHeader("Accept", sdpType),
 		stack.NewHeader("Accept-Encoding", "identity"),
@@ -214,7 +214,7 @@ func (in *incoming) refuse(code int, headers ...stack.Header) {
 	case stack.StatusBadExtension:
 		headers = append(headers, stack.NewHeader("Unsupported", strings.Join(required(in.req), ", ")))
 	}
-	in.respond(in.response(code, headers...))
+	in.reply(in.response(code, headers...))
 	if in.trunk == nil {
 		in.tx.Terminate()
 	}
@@ -231,13 +231,20 @@ func (in *incoming) response(code int, headers ...stack.Header) *stack.Response 
 	return res
 }
 
-// respond sends, and says whether it went out.
+// respond sends, and counts what went out.
 func (in *incoming) respond(res *stack.Response) error {
 	err := in.tx.Respond(res)
 	if err == nil || errors.Is(err, stack.ErrTransactionCanceled) {
 		in.t.ua.responded(res.StatusCode)
 	}
 	return err
+}
+
+// reply sends what need not arrive: the far end asks again, or has gone.
+func (in *incoming) reply(res *stack.Response) {
+	if err := in.respond(res); err != nil {
+		in.t.ua.log.Debug("sip: a response could not be sent", "transport", in.t.proto, "code", res.StatusCode)
+	}
 }
 
 func retryAfter(seconds int) stack.Header {

@@ -159,7 +159,9 @@ func (c *Call) answer(ctx context.Context, in *incoming) bool {
 	if errors.Is(err, stack.ErrTransactionCanceled) {
 		// CANCEL came between the two lines above and sipgo has sent 487. The
 		// last response it was given is the one it repeats, so give it that.
-		_ = in.tx.Respond(in.response(stack.StatusRequestTerminated))
+		if err := in.tx.Respond(in.response(stack.StatusRequestTerminated)); err != nil && !errors.Is(err, stack.ErrTransactionCanceled) {
+			c.ua.log.Debug("sip: a response could not be sent", "transport", in.t.proto)
+		}
 		return c.withdrawn()
 	}
 	if err != nil {

@@ -253,7 +253,7 @@ func dialWire(t *testing.T, network string, to netip.AddrPort, conf *tls.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	letGo(t, c)
 	return &wire{t: t, conn: c, tcp: network == "tcp", to: to}
 }
 
@@ -358,6 +358,16 @@ func bodyOf(msg string) string {
 	return b
 }
 
+// letGo closes a peer's socket at the end of the test.
+func letGo(t *testing.T, c io.Closer) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Log(err)
+		}
+	})
+}
+
 func tlsConfig(pool *x509.CertPool) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 }
@@ -370,7 +380,7 @@ func dialFrom(t *testing.T, from string, to netip.AddrPort) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	letGo(t, c)
 	return &wire{t: t, conn: c, to: to}
 }
 

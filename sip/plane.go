@@ -12,6 +12,7 @@ type Plane interface {
 type stream interface {
 	Accept(answer []byte) error
 	Reoffer(offer []byte) (answer []byte, err error)
+	Offer() []byte
 	Done() <-chan struct{}
 	Err() error
 	Close() media.Ledger

@@ -294,29 +294,54 @@ func TestHoldAndResume(t *testing.T) {
 		if !strings.Contains(bodyOf(ok), "a="+d[1]) && d[1] != "sendrecv" {
 			t.Errorf("%s was answered with\n%s", d[0], bodyOf(ok))
 		}
-		if i == 0 { // a second one before the ACK
-			w.send(s.later("INVITE", seq+100, "Content-Type: application/sdp\r\n", body))
-			for {
-				m := w.want("SIP/2.0 ")
-				if strings.HasPrefix(m, "SIP/2.0 500") && header(m, "Retry-After") != "" {
-					break
-				}
-				if !strings.HasPrefix(m, "SIP/2.0 200") {
-					t.Fatalf("got %q", m)
-				}
+		if i == 0 { // a second and a third before the ACK: one waits, one is too many
+			early := *s
+			early.seq = seq + 100
+			w.send(s.later("INVITE", early.seq, "Content-Type: application/sdp\r\n", body))
+			for m := ""; !strings.HasPrefix(m, "SIP/2.0 100") || header(m, "CSeq") != fmt.Sprintf("%d INVITE", early.seq); {
+				m = w.read(patience)
 			}
-			s.seq += 100
+			w.send(s.later("INVITE", seq+101, "Content-Type: application/sdp\r\n", body))
+			if m := w.finalTo(seq + 101); !strings.HasPrefix(m, "SIP/2.0 500") || header(m, "Retry-After") == "" {
+				t.Fatalf("got %q", m)
+			}
+			w.send(re.ack())
+			if m := w.finalTo(early.seq); !strings.HasPrefix(m, "SIP/2.0 200") {
+				t.Fatalf("the one that overtook the ACK got %q", m)
+			}
+			re = early
+			s.seq += 101
 		}
 		w.send(re.ack())
 		for w.read(100*time.Millisecond) != "" { // repeated answers
 		}
 	}
-	w.send(s.later("INVITE", s.seq+50, "", ""))
-	w.want("SIP/2.0 488")
+	w.send(s.later("INVITE", s.seq+50, "", "")) // no offer: we make one
+	ok := w.want("SIP/2.0 200")
+	if !strings.Contains(bodyOf(ok), "m=audio") || !strings.Contains(bodyOf(ok), "a=sendrecv") {
+		t.Errorf("no offer in\n%s", ok)
+	}
+	w.send(s.later("ACK", s.seq+50, "Content-Type: application/sdp\r\n", offerSDP))
+	for w.read(100*time.Millisecond) != "" { // repeated answers
+	}
 	w.send(s.later("INVITE", s.seq+51, "Content-Type: application/sdp\r\n", "rubbish"))
 	w.want("SIP/2.0 400")
 	w.send(s.later("BYE", s.seq+52, "", ""))
 	w.want("SIP/2.0 200")
+}
+
+// finalTo is the next final response to the INVITE of the CSeq.
+func (w *wire) finalTo(seq int) string {
+	w.t.Helper()
+	for {
+		m := w.read(patience)
+		if m == "" {
+			w.t.Fatalf("no final response to %d", seq)
+		}
+		if strings.HasPrefix(m, "SIP/2.0 ") && m[8] != '1' && header(m, "CSeq") == fmt.Sprintf("%d INVITE", seq) {
+			return m
+		}
+	}
 }
 
 func TestDelayedOffer(t *testing.T) {

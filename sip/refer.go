@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	stack "github.com/emiago/sipgo/sip"
 )
@@ -85,13 +86,15 @@ func (c *Call) transfer(ctx context.Context, r *referral) {
 }
 
 // transact is the code of the final response to a request in the dialog, 408 if
-// none came.
+// none came. A response that a BYE overtook is waited for, a little.
 func (c *Call) transact(ctx context.Context, req *stack.Request) int {
 	tx, err := c.d.t.txs.Request(ctx, req)
 	if err != nil {
 		return stack.StatusServiceUnavailable // RFC 3261 section 8.1.3.1
 	}
 	defer tx.Terminate()
+	over := ctx.Done()
+	var limit <-chan time.Time
 	for {
 		select {
 		case res := <-tx.Responses():
@@ -100,7 +103,9 @@ func (c *Call) transact(ctx context.Context, req *stack.Request) int {
 			}
 		case <-tx.Done():
 			return stack.StatusRequestTimeout
-		case <-ctx.Done():
+		case <-over:
+			over, limit = nil, time.After(c.ua.timers.t1)
+		case <-limit:
 			return stack.StatusRequestTimeout
 		}
 	}
@@ -122,9 +127,7 @@ func (c *Call) notified(in *incoming) {
 		in.refuse(stack.StatusCallTransactionDoesNotExists)
 		return
 	}
-	if err := in.respond(in.response(stack.StatusOK)); err != nil {
-		c.ua.log.Debug("sip: a NOTIFY could not be answered", "conversation", string(c.id))
-	}
+	in.reply(in.response(stack.StatusOK))
 	code := fragment(in.req.Body())
 	state := in.req.GetHeader("subscription-state")
 	over := state != nil && strings.HasPrefix(strings.ToLower(strings.TrimSpace(state.Value())), "terminated")

@@ -70,9 +70,7 @@ func (c *Call) repeat(ctx context.Context) {
 		c.quit(ctx, &Ended{Result: ResultNoAck, Reason: "the answer was not acknowledged"}, stack.StatusRequestTimeout, "")
 		return
 	}
-	if err := u.in.respond(u.res); err != nil {
-		c.ua.log.Debug("sip: an answer could not be repeated", "conversation", string(c.id))
-	}
+	u.in.reply(u.res)
 	u.interval = min(2*u.interval, c.ua.timers.t2)
 	u.timer.Reset(min(u.interval, time.Until(u.until)))
 }
@@ -90,7 +88,7 @@ func (c *Call) acked(ctx context.Context, ack *stack.Request) {
 		u.in.tx.Terminate() // nothing is repeated there
 	}
 	if u.delayed {
-		if err := c.accept(ack); err != nil {
+		if err := c.accept(ack); err != nil && u.initial {
 			c.quit(ctx, &Ended{Result: ResultFailed, Code: c.ua.codeOf(err), Reason: "the answer could not be taken"}, c.ua.codeOf(err), "")
 			return
 		}
@@ -98,8 +96,13 @@ func (c *Call) acked(ctx context.Context, ack *stack.Request) {
 	switch {
 	case c.leaving != nil:
 		c.hangup(ctx, *c.leaving)
+		return
 	case u.initial:
 		c.converse(ctx)
+	}
+	if in := c.early; in != nil {
+		c.early = nil
+		c.reinvited(ctx, in)
 	}
 }
 
@@ -126,10 +129,15 @@ func (c *Call) converse(ctx context.Context) {
 }
 
 // reinvited answers an INVITE in the dialog: hold, resume, new media address.
-// A refusal leaves the session as it was (RFC 3261 section 14.2).
+// A refusal leaves the session as it was (RFC 3261 section 14.2). One that
+// overtook the ACK of the INVITE before it waits for that ACK.
 func (c *Call) reinvited(ctx context.Context, in *incoming) {
 	if c.unacked != nil {
-		in.refuse(stack.StatusInternalServerError, retryAfter(1+rand.IntN(10))) //nolint:gosec // spreads retries, hides nothing
+		if c.early != nil {
+			in.refuse(stack.StatusInternalServerError, retryAfter(1+rand.IntN(10))) //nolint:gosec // spreads retries, hides nothing
+			return
+		}
+		c.early = in
 		return
 	}
 	if code := bodyFault(in.req); code != 0 {
@@ -149,18 +157,15 @@ func (c *Call) reinvited(ctx context.Context, in *incoming) {
 	}
 	c.d.refresh(in.req)
 	res := c.ok(in, body)
-	c.unacked = newUnacked(in, res, false)
-	if err := in.respond(res); err != nil {
-		c.ua.log.Debug("sip: an answer could not be sent", "conversation", string(c.id))
-	}
+	c.unacked = newUnacked(in, res, len(in.req.Body()) == 0)
+	in.reply(res)
 }
 
-// reoffer asks media. A re-INVITE without an offer would need one from us,
-// which media does not make in mid-call: it is refused with 488.
+// reoffer asks media for the answer, or for an offer if there was none.
 func (c *Call) reoffer(offer []byte) (body []byte, err error) {
 	defer c.ua.recovered(&err)
 	if len(offer) == 0 {
-		return nil, fmt.Errorf("sip: no offer in mid-call: %w", media.ErrNoCommonCodec)
+		return c.stream.Offer(), nil
 	}
 	return c.stream.Reoffer(offer)
 }
@@ -207,7 +212,7 @@ func (c *Call) byeAnswered(ctx context.Context, tx *stack.ClientTx) {
 			switch {
 			case e.in == nil || e.in.req.IsAck():
 			case e.in.req.Method == stack.BYE: // they crossed
-				_ = e.in.respond(e.in.response(stack.StatusOK)) // lost or not, the call is over
+				e.in.reply(e.in.response(stack.StatusOK))
 			default:
 				e.in.refuse(stack.StatusCallTransactionDoesNotExists)
 			}

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -105,6 +107,7 @@ type connections struct {
 	net.Listener
 	knows func(netip.Addr) bool
 	tls   *tls.Config // nil for TCP
+	log   *slog.Logger
 	stop  chan struct{}
 	once  sync.Once
 
@@ -112,8 +115,8 @@ type connections struct {
 	total, strange int
 }
 
-func newConnections(l net.Listener, knows func(netip.Addr) bool, conf *tls.Config) *connections {
-	return &connections{Listener: l, knows: knows, tls: conf, stop: make(chan struct{})}
+func newConnections(l net.Listener, knows func(netip.Addr) bool, conf *tls.Config, log *slog.Logger) *connections {
+	return &connections{Listener: l, knows: knows, tls: conf, log: log, stop: make(chan struct{})}
 }
 
 // Accept implements net.Listener; its error is net.ErrClosed.
@@ -161,14 +164,14 @@ func (l *connections) admit(c net.Conn) net.Conn {
 	}
 	l.mu.Unlock()
 	if full {
-		_ = c.Close() // nothing was written to it
+		closeQuietly(c, l.log)
 		return nil
 	}
 	g := &guarded{Conn: c, gone: func() { l.release(strange) }}
 	if strange {
 		g.until = time.Now().Add(strangeLife)
-		if c.SetReadDeadline(g.until) != nil {
-			_ = g.Close() // it is broken already
+		if c.SetReadDeadline(g.until) != nil { // it is broken already
+			closeQuietly(g, l.log)
 			return nil
 		}
 	}
@@ -185,6 +188,13 @@ func (l *connections) release(strange bool) {
 	l.total--
 	if strange {
 		l.strange--
+	}
+}
+
+// closeQuietly closes what carried nothing that matters.
+func closeQuietly(c io.Closer, log *slog.Logger) {
+	if err := c.Close(); err != nil {
+		log.Debug("sip: a connection did not close cleanly")
 	}
 }
 

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -43,7 +44,7 @@ func listenTCP(t *testing.T) net.Listener {
 }
 
 func TestListenerOutlivesEMFILE(t *testing.T) {
-	l := newConnections(&broken{Listener: listenTCP(t), fails: 4}, everybody, nil)
+	l := newConnections(&broken{Listener: listenTCP(t), fails: 4}, everybody, nil, slog.New(slog.DiscardHandler))
 	dialWire(t, "tcp", addrPort(l.Addr()), nil)
 	c, err := l.Accept()
 	if err != nil {
@@ -61,8 +62,8 @@ func TestListenerOutlivesEMFILE(t *testing.T) {
 }
 
 func TestStrangersGetFewConnectionsForAShortTime(t *testing.T) {
-	l := newConnections(listenTCP(t), nobody, nil)
-	defer func() { _ = l.Close() }()
+	l := newConnections(listenTCP(t), nobody, nil, slog.New(slog.DiscardHandler))
+	letGo(t, l)
 	var held []net.Conn
 	for range maxStrange {
 		dialWire(t, "tcp", addrPort(l.Addr()), nil)
@@ -98,10 +99,12 @@ func TestStrangersGetFewConnectionsForAShortTime(t *testing.T) {
 	if c := <-accepted; c == nil {
 		t.Error("no place was given back")
 	} else {
-		_ = c.Close()
+		held = append(held, c)
 	}
 	for _, c := range held[1:] {
-		_ = c.Close()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	if l.total != 0 || l.strange != 0 {
 		t.Errorf("%d connections, %d of strangers, are still counted", l.total, l.strange)
@@ -173,7 +176,7 @@ func TestBucket(t *testing.T) {
 func TestStalledHandshake(t *testing.T) {
 	cert, key, pool := certificate(t)
 	conf := loopback()
-	conf.TLS, conf.Certificate, conf.Key = []string{"127.0.0.1:0"}, []string{cert}[0], key
+	conf.TLS, conf.Certificate, conf.Key = []string{"127.0.0.1:0"}, cert, key
 	u := start(t, conf, deps(t, &record{}))
 	for range 20 {
 		dialWire(t, "tcp", address(t, u, "TLS"), nil)
@@ -205,7 +208,7 @@ func TestTwoListenersAnswerForThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = peer.Close() }()
+	letGo(t, peer)
 	b := make([]byte, 4096)
 	for i := range 6 {
 		to := u.Addrs()[i%2].Address

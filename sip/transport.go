@@ -65,11 +65,11 @@ func (t *transport) bind(ctx context.Context, key, addr string) (serve func(), e
 	}
 	t.local = addrPort(l.Addr())
 	if t.proto == "TLS" {
-		c := newConnections(l, t.ua.knows, t.ua.serverTLS)
+		c := newConnections(l, t.ua.knows, t.ua.serverTLS, t.ua.log)
 		t.shut = c.Close
 		return func() { t.ended(t.layer.ServeTLS(c)) }, nil
 	}
-	c := newConnections(l, t.ua.knows, nil)
+	c := newConnections(l, t.ua.knows, nil, t.ua.log)
 	t.shut = c.Close
 	return func() { t.ended(t.layer.ServeTCP(c)) }, nil
 }
@@ -147,7 +147,7 @@ func (t *transport) host(ctx context.Context, peer string) netip.Addr {
 	if err != nil {
 		return netip.IPv6Unspecified()
 	}
-	defer func() { _ = c.Close() }() // it carried nothing
+	defer closeQuietly(c, t.ua.log)
 	return addrPort(c.LocalAddr()).Addr()
 }
 

@@ -159,7 +159,11 @@ func (u *UA) Close(ctx context.Context) error {
 	ended := make(chan struct{})
 	var hangups sync.WaitGroup
 	for _, c := range u.all() {
-		hangups.Go(func() { _ = c.Hangup(ctx, 0, "") }) // its failure shows below
+		hangups.Go(func() {
+			if err := c.Hangup(ctx, 0, ""); err != nil {
+				u.log.Warn("sip: a call could not be ended in time", "conversation", string(c.id))
+			}
+		})
 	}
 	go func() {
 		defer close(ended)
