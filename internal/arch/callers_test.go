@@ -24,9 +24,9 @@ func doors() map[string][]string {
 		"lethe/media/internal/frame.Samples": {"media", "media/raw"},
 		"(*lethe/media.Arena).Bytes":         {"transcribe/sphinx"},
 		// What a person said, as text.
-		"(lethe/policy.Words).Reveal": {"agent/script", "store", "conversation", "cmd/lethe", "sip"},
+		"(lethe/policy.Words).Reveal": {"agent/script", "store", "store/storetest", "rights", "conversation", "cmd/lethe", "sip"},
 		// Who makes the office that grants.
-		"lethe/policy.New": {"cmd/lethe"},
+		"lethe/policy.New": {"cmd/lethe", "policy/policytest", "store/storetest"},
 	}
 }
 

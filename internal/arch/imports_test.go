@@ -25,22 +25,24 @@ func table() map[string]row {
 		"policy/redact": {},
 		"policy":        {"policy/redact", ""},
 
+		"policy/policytest": {"policy", ""},
+
 		"transcribe":                {"media policy", ""},
-		"transcribe/transcribetest": {"media media/mediatest media/raw policy transcribe", "transcribe/null"},
+		"transcribe/transcribetest": {"media media/mediatest media/raw policy policy/policytest transcribe", "transcribe/null"},
 		"transcribe/null":           {"media media/raw policy transcribe", "media/mediatest transcribe/transcribetest"},
 		"transcribe/sphinx":         {"media media/raw policy transcribe", "media/mediatest media/codec media/resample transcribe/transcribetest transcribe/wer"},
 		"transcribe/wer":            {"", ""},
 
 		"agent":        {"media policy", ""},
-		"agent/script": {"agent policy internal/settings", ""},
-		"agent/flite":  {"agent media policy", "media/mediatest media/raw"},
+		"agent/script": {"agent policy internal/settings", "policy/policytest"},
+		"agent/flite":  {"agent media policy", "media/mediatest media/raw policy/policytest"},
 
 		"conversation": {"agent media media/vad policy transcribe", "media/mediatest media/raw transcribe/null agent/script"},
 
 		"sip":             {"media policy", ""},
-		"store":           {"policy", "store/storetest"},
-		"store/storetest": {"policy store", ""},
-		"rights":          {"policy", "store"},
+		"store":           {"policy", "policy/policytest store/storetest"},
+		"store/storetest": {"policy policy/policytest store", ""},
+		"rights":          {"policy", "policy/policytest store"},
 
 		"configs":           {},
 		"internal/settings": {},
@@ -58,7 +60,7 @@ func table() map[string]row {
 
 // testOnly may be imported by tests alone.
 func testOnly() []string {
-	return []string{"media/mediatest", "transcribe/transcribetest", "store/storetest", "internal/forensic", "internal/bench"}
+	return []string{"media/mediatest", "policy/policytest", "transcribe/transcribetest", "store/storetest", "internal/forensic", "internal/bench"}
 }
 
 // mayHelpTests are packages that are themselves for tests, or measure, and the

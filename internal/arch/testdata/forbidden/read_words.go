@@ -1,9 +1,9 @@
 // at: store/forged
-// want: s undefined
+// want: cannot refer to unexported field h
 
 // Package forged wants the text of what was said without Reveal.
 package forged
 
 import "lethe/policy"
 
-func Text(w policy.Words) string { return w.s }
+func Text(w policy.Words) string { return w.h.Value() }
