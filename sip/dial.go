@@ -197,6 +197,7 @@ func (c *Call) dial(ctx, own context.Context, terms media.Terms, target stack.Ur
 	if err != nil {
 		return fmt.Errorf("sip: the INVITE could not be sent over %s", c.t.proto) // sipgo's text has the URI
 	}
+	tx.OnRetransmission(c.d.t.stray) // a 2xx again, before its dialog takes over
 	res, err := c.outcome(ctx, tx, req)
 	if err != nil {
 		return err
