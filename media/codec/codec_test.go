@@ -161,7 +161,7 @@ func plainData(t *testing.T, typ reflect.Type) {
 		}
 	case reflect.Array:
 		plainData(t, typ.Elem())
-	case reflect.Bool, reflect.Int16, reflect.Int32, reflect.Int64,
+	case reflect.Bool, reflect.Int, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Float32:
 	default:
 		t.Errorf("%v is not plain data", typ)

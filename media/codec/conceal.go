@@ -11,10 +11,10 @@ import "math"
 // call Init first.
 type Concealer struct {
 	history [640]int16 // the latest 40 ms, in the last 40 * rate/1000 values
-	have    int32      // samples of the history that are audio, counted from its end
-	rate    int32
-	period  int32 // that is being repeated
-	lost    int32 // samples made up since the last good frame
+	have    int        // samples of the history that are audio, counted from its end
+	rate    int        // Hz
+	period  int        // that is being repeated, in samples
+	lost    int        // samples made up since the last good frame
 }
 
 // Init starts from a clean state, for audio at 8000 or 16000 Hz; other rates
@@ -23,12 +23,12 @@ func (c *Concealer) Init(rate int) error {
 	if rate != 8000 && rate != 16000 {
 		return ErrRate
 	}
-	*c = Concealer{rate: int32(rate)}
+	*c = Concealer{rate: rate}
 	return nil
 }
 
 // ms is a length in samples.
-func (c *Concealer) ms(n int) int { return n * int(c.rate) / 1000 }
+func (c *Concealer) ms(n int) int { return n * c.rate / 1000 }
 
 // Good takes a frame that did arrive, of any length. After a loss it blends the
 // start of pcm, in place, with what was made up.
@@ -47,22 +47,21 @@ func (c *Concealer) Good(pcm []int16) {
 // frame before it, or before Init, that is silence.
 func (c *Concealer) Lost(dst []int16) {
 	if c.lost == 0 {
-		c.period = int32(c.findPeriod())
+		c.period = c.findPeriod()
 	}
-	if c.period == 0 || int(c.lost) >= c.ms(60) {
+	if c.period == 0 || c.lost >= c.ms(60) {
 		clear(dst)
 	} else {
 		c.repeat(dst)
 		c.push(dst)
 		for i := range dst {
-			dst[i] = int16(c.gain(int(c.lost)+i) * float32(dst[i]))
+			dst[i] = int16(c.gain(c.lost+i) * float32(dst[i]))
 		}
 	}
-	c.lost += int32(min(len(dst), c.ms(60)))
-	if int(c.lost) >= c.ms(60) { // too long to go with what comes next: forget it now
-		lost := c.ms(60)
+	c.lost += min(len(dst), c.ms(60))
+	if c.lost >= c.ms(60) { // too long to go with what comes next: forget it now
 		c.Wipe()
-		c.lost = int32(lost)
+		c.lost = c.ms(60)
 	}
 }
 
@@ -70,7 +69,7 @@ func (c *Concealer) Lost(dst []int16) {
 // step between the last sample and its repetition is led out over a quarter of
 // it; later ones repeat that too, and so join as smoothly.
 func (c *Concealer) repeat(dst []int16) {
-	p, end := int(c.period), len(c.history)
+	p, end := c.period, len(c.history)
 	quarter := p / 4
 	step := float32(c.history[end-1]) - float32(c.history[end-1-p])
 	for i := range dst {
@@ -82,7 +81,7 @@ func (c *Concealer) repeat(dst []int16) {
 		if c.lost == 0 && i < quarter {
 			v += step * float32(quarter-i) / float32(quarter)
 		}
-		dst[i] = int16(clip16(int32(v)))
+		dst[i] = saturate(int32(v))
 	}
 }
 
@@ -95,15 +94,15 @@ func (c *Concealer) gain(at int) float32 {
 // blend fades what would have been made up next out and the frame in, over 4 ms
 // and more the longer the loss was, up to 10 ms.
 func (c *Concealer) blend(pcm []int16) {
-	n := min(c.ms(4)+int(c.lost)/5, c.ms(10), len(pcm))
-	p, end := int(c.period), len(c.history)
+	n := min(c.ms(4)+c.lost/5, c.ms(10), len(pcm))
+	p, end := c.period, len(c.history)
 	for i := range n {
 		in := float32(i+1) / float32(n+1)
 		made := float32(0)
 		if p > 0 {
-			made = c.gain(int(c.lost)+i) * float32(c.history[end-p+i%p])
+			made = c.gain(c.lost+i) * float32(c.history[end-p+i%p])
 		}
-		pcm[i] = int16(clip16(int32(in*float32(pcm[i]) + (1-in)*made)))
+		pcm[i] = saturate(int32(in*float32(pcm[i]) + (1-in)*made))
 	}
 }
 
@@ -117,7 +116,7 @@ func (c *Concealer) push(pcm []int16) {
 		copy(h, h[len(pcm):])
 		copy(h[size-len(pcm):], pcm)
 	}
-	c.have = int32(min(int(c.have)+len(pcm), size))
+	c.have = min(c.have+len(pcm), size)
 }
 
 // findPeriod is the lag from 2.5 to 15 ms at which the last 20 ms are most like
@@ -125,11 +124,11 @@ func (c *Concealer) push(pcm []int16) {
 // then exactly around the best.
 func (c *Concealer) findPeriod() int {
 	least, most := c.ms(5)/2, c.ms(15)
-	window := min(c.ms(20), int(c.have)-most-1)
+	window := min(c.ms(20), c.have-most-1)
 	if window < c.ms(5) {
 		return 0
 	}
-	stride := int(c.rate) / 4000
+	stride := c.rate / 4000
 	best, likeness := most, float32(0)
 	for lag := least; lag <= most; lag += stride {
 		if l := c.likeness(lag, window, stride); l > likeness {

@@ -113,9 +113,9 @@ func (d *KeyDetector) report(timestamp uint32, e Event, at time.Duration) {
 
 // begin turns to another event, unless it is an earlier one that comes late.
 func (d *KeyDetector) begin(timestamp uint32, code uint8) bool {
-	const longAgo = 10 * EventClock // not late: the sender's clock jumped
-	const segment = 0xffff          // RFC 4733 section 2.5.1.3: a longer event goes on in another
-	step := int32(timestamp - d.start)
+	const longAgo = 10 * EventClock    // not late: the sender's clock jumped
+	const segment = 0xffff             // RFC 4733 section 2.5.1.3: a longer event goes on in another
+	step := int32(timestamp - d.start) //nolint:gosec // modular arithmetic is meant
 	if d.known && step < 0 && step > -longAgo {
 		return false
 	}
@@ -221,7 +221,7 @@ func eventCode(digit byte) (code uint8, ok bool) {
 }
 
 func eventTicks(d time.Duration) uint16 {
-	return uint16(d * EventClock / time.Second)
+	return uint16(d * EventClock / time.Second) //nolint:gosec // at most 8 s
 }
 
 // Active says whether Next has something to send.
@@ -237,7 +237,7 @@ func (s *KeySender) Next(dst []byte) (n int, marker, last bool) {
 	}
 	marker = s.sent == 0
 	next := min(int(s.event.Duration)+int(s.step), int(s.total))
-	s.event.Duration = uint16(next)
+	s.event.Duration = uint16(next) //nolint:gosec // at most total
 	s.event.End = s.event.Duration == s.total && !marker
 	s.sent++
 	if s.event.End {

@@ -23,8 +23,8 @@ func decodeMu(dst []int16, payload []byte) {
 func muSample(b byte) int16 {
 	u := ^b
 	magnitude := (int32(u&0x0f)<<3+muBias)<<(u>>4&7) - muBias
-	sign := int32(int8(u)) >> 7 // 0, or -1 for negative
-	return int16((magnitude ^ sign) - sign)
+	sign := int32(int8(u)) >> 7             //nolint:gosec // 0, or -1 for negative
+	return int16((magnitude ^ sign) - sign) //nolint:gosec // at most 32124
 }
 
 func encodeMu(dst []byte, pcm []int16) {
@@ -40,9 +40,9 @@ func encodeMu(dst []byte, pcm []int16) {
 func muByte(s int16) byte {
 	sign := int32(s) >> 15 // 0, or -1 for negative
 	magnitude := min(int32(s)^sign, muClip) + muBias
-	segment := bits.Len32(uint32(magnitude)) - 8 // 0..7: the bias sets bit 7
-	step := magnitude >> (segment + 3) & 0x0f
-	return ^(byte(sign)&0x80 | byte(segment<<4) | byte(step))
+	segment := bits.Len32(uint32(magnitude)) - 8              //nolint:gosec // 0 to 7: the bias sets bit 7
+	step := magnitude >> (segment + 3) & 0x0f                 // 4 bits
+	return ^(byte(sign)&0x80 | byte(segment<<4) | byte(step)) //nolint:gosec // 1, 3 and 4 bits
 }
 
 func decodeA(dst []int16, payload []byte) {
@@ -61,8 +61,8 @@ func aSample(b byte) int16 {
 	if segment := a >> 4 & 7; segment > 0 {
 		magnitude = (magnitude + 0x100) << (segment - 1)
 	}
-	sign := ^(int32(int8(a)) >> 7) // 0, or -1 for negative
-	return int16((magnitude ^ sign) - sign)
+	sign := ^(int32(int8(a)) >> 7)          //nolint:gosec // 0, or -1 for negative
+	return int16((magnitude ^ sign) - sign) //nolint:gosec // at most 32256
 }
 
 func encodeA(dst []byte, pcm []int16) {
@@ -78,8 +78,8 @@ func aByte(s int16) byte {
 	v := int32(s) >> 3
 	sign := v >> 31 // 0, or -1 for negative
 	magnitude := v ^ sign
-	line := byte(0xd5) & (^byte(sign) | 0x7f)
-	segment := max(bits.Len32(uint32(magnitude))-5, 0)
-	step := magnitude >> max(segment, 1) & 0x0f
-	return (byte(segment<<4) | byte(step)) ^ line
+	line := byte(0xd5) & (^byte(sign) | 0x7f)          //nolint:gosec // the sign bit, and every other bit inverted
+	segment := max(bits.Len32(uint32(magnitude))-5, 0) //nolint:gosec // 0 to 7
+	step := magnitude >> max(segment, 1) & 0x0f        // 4 bits
+	return (byte(segment<<4) | byte(step)) ^ line      //nolint:gosec // 3 and 4 bits
 }

@@ -31,7 +31,7 @@ func (e *g722Encoder) encode(dst []byte, pcm []int16) {
 		highCode := quantHigh(clip16(high-e.high.s), e.high.det)
 		e.high.adapt(e.high.adaptHigh(highCode))
 
-		dst[i] = byte(highCode<<6 | lowCode)
+		dst[i] = byte(highCode<<6 | lowCode) //nolint:gosec // 8 bits
 	}
 }
 
@@ -60,8 +60,8 @@ func (d *g722Decoder) decode(dst []int16, payload []byte) {
 		d.high.adapt(difference)
 
 		even, odd := d.filter.push(low+high, low-high)
-		dst[2*i] = int16(clip16(odd >> 11))
-		dst[2*i+1] = int16(clip16(even >> 11))
+		dst[2*i] = saturate(odd >> 11)
+		dst[2*i+1] = saturate(even >> 11)
 	}
 }
 
@@ -70,16 +70,16 @@ func (d *g722Decoder) decode(dst []int16, payload []byte) {
 // last 12 always lie side by side.
 type g722Filter struct {
 	first, second [24]int32
-	at            int32
+	at            int
 }
 
 // push takes the next two values and returns the sum over the even taps (of the
 // first values) and over the odd taps (of the second).
 func (f *g722Filter) push(first, second int32) (even, odd int32) {
-	at := int(uint32(f.at) % 12)
+	at := f.at
 	f.first[at], f.first[at+12] = first, first
 	f.second[at], f.second[at+12] = second, second
-	f.at = int32(at + 1)
+	f.at = (at + 1) % 12
 
 	a := (*[12]int32)(f.first[at+1 : at+13]) // oldest first
 	even = 3*a[0] - 11*a[1] + 12*a[2] + 32*a[3] - 210*a[4] + 951*a[5] +

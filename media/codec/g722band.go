@@ -113,6 +113,8 @@ func (g *g722Band) predict() {
 
 func clip16(v int32) int32 { return min(max(v, -32768), 32767) }
 
+func saturate(v int32) int16 { return int16(clip16(v)) } //nolint:gosec // clipped
+
 // quantLow codes a difference in 6 bits (QUANTL): the number of decision levels
 // (table 14, at this scale) that its magnitude reaches, then sign and code
 // (table 15).

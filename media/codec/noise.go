@@ -36,7 +36,7 @@ func (n *Noise) Fill(dst []int16) {
 		n.state ^= n.state << 13 // xorshift: Marsaglia 2003
 		n.state ^= n.state >> 17
 		n.state ^= n.state << 5
-		dst[i] = int16(clip16(int32(float32(int32(n.state)) * n.scale)))
+		dst[i] = saturate(int32(float32(int32(n.state)) * n.scale)) //nolint:gosec // all 32 bits are meant
 	}
 }
 

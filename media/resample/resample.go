@@ -30,9 +30,9 @@ const (
 // Clipping is to 16 bits. Between calls it holds 48 samples at most. The zero
 // value, like equal rates, copies. Plain data.
 type Converter struct {
-	in, out int32
-	odd     bool                      // towards 8 kHz: the next sample completes a pair
-	line    [2*span + block + 2]int16 // the past, then the block worked on
+	in, out int
+	odd     bool                         // towards 8 kHz: the next sample completes a pair
+	line    [2*span + block + 2]int16    // the past, then the block worked on
 	two     [span + block/2 + span]int64 // two samples to a word while it works, then clear
 }
 
@@ -42,7 +42,7 @@ func (c *Converter) Init(in, out int) error {
 	if (in != 8000 && in != 16000) || (out != 8000 && out != 16000) {
 		return ErrRate
 	}
-	*c = Converter{in: int32(in), out: int32(out)}
+	*c = Converter{in: in, out: out}
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (c *Converter) pack(first, n, gap int) {
 // unpack rounds two sums to samples.
 func unpack(sums int64, shift int) (low, high int16) {
 	half := int64(1) << (shift - 1)
-	a := int64(int32(sums))
+	a := int64(int32(sums)) //nolint:gosec // the lower 32 bits are meant
 	b := (sums - a) >> 32
 	return clip((a + half) >> shift), clip((b + half) >> shift)
 }

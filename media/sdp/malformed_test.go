@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -57,6 +58,7 @@ func TestMalformed(t *testing.T) {
 		{"maxptime", offer(m, "a=maxptime:"), 7},
 		{"rtcp", offer(m, "a=rtcp:"+secret), 7},
 		{"rtcp port 0", offer(m, "a=rtcp:0"), 7},
+		{"rtcp port too great", offer(m, "a=rtcp:65537"), 7},
 		{"rtcp without address", offer(m, "a=rtcp:5000 IN IP4"), 7},
 		{"rtcp of another net", offer(m, "a=rtcp:5000 ATM IP4 198.51.100.9"), 7},
 		{"rtcp of another kind", offer(m, "a=rtcp:5000 IN X25 198.51.100.9"), 7},
@@ -73,6 +75,9 @@ func TestMalformed(t *testing.T) {
 			if syntax.Line != c.line || syntax.Reason == "" {
 				t.Errorf("%v: line %d, want %d", err, syntax.Line, c.line)
 			}
+			if said := fmt.Sprintf("line %d: ", c.line); strings.Contains(err.Error(), said) != (c.line > 0) || !strings.HasSuffix(err.Error(), syntax.Reason) {
+				t.Errorf("the message has no place or no reason: %v", err)
+			}
 			if strings.Contains(err.Error(), secret) {
 				t.Errorf("the error quotes the peer: %v", err)
 			}
@@ -85,6 +90,9 @@ func TestMalformed(t *testing.T) {
 
 // TestLimits: the longest and the most that is taken.
 func TestLimits(t *testing.T) {
+	if MaxSize != 16384 || MaxLines != 200 {
+		t.Errorf("limits of %d bytes and %d lines", MaxSize, MaxLines)
+	}
 	text := offer("m=audio 4000 RTP/AVP 0", "a=x:")
 	text = strings.TrimSuffix(text, "\r\n")
 	text += strings.Repeat("x", MaxSize-len(text))
