@@ -105,7 +105,10 @@ func (t *talk) tick(ctx context.Context) policy.Outcome {
 		t.saw(Event{Kind: NoInput})
 		t.answers(ctx, time.Time{}, t.prompt)
 	case lateFinal:
-		t.final(ctx, transcribe.Segment{Final: true}, "no final came")
+		// the caller spoke, and what they said is not known: that is not for them to mend
+		t.saw(Event{Kind: NotUnderstood, Reason: "no final came"})
+		t.turns.barged = false
+		t.turns.finalHeard(now, false)
 	case lateMind:
 		t.mindTrouble(ctx, errLate)
 	case none:
@@ -138,17 +141,16 @@ func (t *talk) segment(ctx context.Context, s transcribe.Segment) {
 		t.saw(Event{Kind: PartialHeard, Stream: s.Turn.End})
 		return
 	}
-	t.final(ctx, s, "no words")
+	t.final(ctx, s)
 }
 
-// final stores an utterance and gives it to the mind. why is the reason if it
-// has no words.
-func (t *talk) final(ctx context.Context, s transcribe.Segment, why string) {
+// final stores an utterance and gives it to the mind.
+func (t *talk) final(ctx context.Context, s transcribe.Segment) {
 	now := t.now()
 	words := !s.Turn.Words.Empty()
 	v := t.turns.finalHeard(now, words)
 	if !words {
-		t.saw(Event{Kind: NotUnderstood, Reason: why})
+		t.saw(Event{Kind: NotUnderstood, Reason: "no words"})
 		if v == unclear {
 			t.answers(ctx, t.stopped, t.unclear)
 		}

@@ -218,7 +218,7 @@ func (t *talk) silence() time.Duration {
 
 // measure learns the voice's pace from a piece that was heard to its end.
 func (t *talk) measure(w policy.Words, heard time.Duration) {
-	if heard >= time.Second {
+	if heard >= time.Second/2 {
 		t.mouth.pace = float64(utf8.RuneCountInString(w.Reveal())) / heard.Seconds()
 	}
 }

@@ -53,7 +53,7 @@ const (
 
 // callerStarts takes the beginning of speech; true: stop the agent.
 func (t *turns) callerStarts(now time.Time) (cut bool) {
-	t.caller = true
+	t.caller, t.silences = true, 0
 	cut = t.open && t.agent && !t.locked
 	t.barged = t.barged || cut
 	t.settle(now)

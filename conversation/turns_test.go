@@ -36,7 +36,7 @@ func talking() (turns, time.Time) {
 	return m, now
 }
 
-func TestBargeIn(t *testing.T) {
+func TestSpeechStopsTheAgent(t *testing.T) {
 	m, now := talking()
 	m.agentStarts(now, false)
 	if !m.callerStarts(now.Add(time.Second)) {
