@@ -16,15 +16,14 @@ func table() map[string]row {
 		"media/internal/frame": {},
 		"media/codec":          {},
 		"media/resample":       {},
-		"media/sdp":            {},
+		"media/sdp":            {"media/codec", ""},
 		"media":                {"media/internal/frame media/codec media/resample media/sdp", "media/raw media/mediatest"},
 		"media/raw":            {"media media/internal/frame", "media/mediatest"},
 		"media/mediatest":      {"media media/internal/frame media/raw", ""},
-		"media/vad":            {"media media/raw transcribe", "media/mediatest policy transcribe"},
+		"media/vad":            {"media media/raw transcribe", "media/codec media/mediatest policy transcribe"},
 
-		"policy/redact": {},
-		"policy":        {"policy/redact", ""},
-
+		"policy/redact":     {},
+		"policy":            {"policy/redact", ""},
 		"policy/policytest": {"policy", ""},
 
 		"transcribe":                {"media policy", ""},
@@ -37,24 +36,25 @@ func table() map[string]row {
 		"agent/script": {"agent policy internal/settings", "policy/policytest"},
 		"agent/flite":  {"agent media policy", "media/mediatest media/raw policy/policytest"},
 
-		"conversation": {"agent media media/vad policy transcribe", "media/mediatest media/raw transcribe/null agent/script"},
+		"conversation": {"agent media media/vad policy transcribe", "media/codec media/mediatest media/raw policy/policytest transcribe/null agent/script"},
 
 		"sip":             {"media policy", ""},
 		"store":           {"policy", "policy/policytest store/storetest"},
 		"store/storetest": {"policy policy/policytest store", ""},
 		"rights":          {"policy", "policy/policytest store"},
 
-		"configs":           {},
-		"internal/settings": {},
-		"internal/admin":    {},
-		"internal/logs":     {"policy policy/redact", ""},
-		"internal/caller":   {"media media/raw sip", "media/mediatest policy"},
-		"internal/forensic": {"media/codec media/resample", "*"},
-		"internal/bench":    {"*", "*"},
-		"internal/endtoend": {"", "media sip"},
-		"internal/setup":    {},
-		"internal/arch":     {},
-		"cmd/lethe":         {"*", "*"},
+		"configs":              {},
+		"internal/settings":    {},
+		"internal/admin":       {},
+		"internal/logs":        {"policy policy/redact", ""},
+		"internal/caller":      {"media media/raw sip", "media/mediatest policy"},
+		"internal/forensic":    {"media/codec media/resample", "*"},
+		"internal/bench":       {"*", "*"},
+		"internal/bench/phone": {"media/codec media/sdp", "*"},
+		"internal/endtoend":    {"", "media sip"},
+		"internal/setup":       {},
+		"internal/arch":        {},
+		"cmd/lethe":            {"*", "*"},
 	}
 }
 
