@@ -24,6 +24,13 @@ const (
 	strangeLife    = 10 * time.Second
 	// handshakeTime is what a TLS handshake may take.
 	handshakeTime = 10 * time.Second
+	// linger is how long sipgo still knows a connection, or the sources of a
+	// round, after the end. It handles each message on a goroutine that nothing
+	// joins, and one that finds its connection forgotten would open another: to
+	// the host that the message's Via names, whoever that is.
+	linger = time.Second
+	// parting is the same when the transport itself is closed.
+	parting = 50 * time.Millisecond
 	// writeTime is how long a peer may leave our writing to a connection blocked.
 	writeTime = 10 * time.Second
 	// strangeRate and strangeBurst bound the datagrams per second that are read
@@ -32,24 +39,27 @@ const (
 	strangeBurst = 100
 )
 
-// datagrams is a UDP socket as sipgo reads it. Datagrams of strangers beyond
-// the rate are dropped unread. After sourcesPerRound addresses it ends sipgo's
-// reader, with the datagram in hand kept, so that a new reader begins with an
-// empty memory. One goroutine reads.
+// datagrams is a UDP socket as sipgo reads it, for one round. Datagrams of
+// strangers beyond the rate are dropped unread. A round ends after
+// sourcesPerRound addresses: next begins another on the same socket, with the
+// datagram in hand, and this one's reader is held back for linger. One goroutine
+// reads at a time.
 type datagrams struct {
 	*net.UDPConn
 	knows   func(netip.Addr) bool
 	strange *bucket
+	next    func(*datagrams)
 	seen    map[netip.AddrPort]struct{}
 	held    []byte
 	from    netip.AddrPort
 	ready   chan struct{} // closed by the first read: sipgo can send from now on
+	over    chan struct{} // closed when the transport is
 	once    sync.Once
 }
 
-func newDatagrams(c *net.UDPConn, knows func(netip.Addr) bool) *datagrams {
-	return &datagrams{UDPConn: c, knows: knows, strange: newBucket(strangeRate, strangeBurst),
-		seen: map[netip.AddrPort]struct{}{}, ready: make(chan struct{})}
+func newDatagrams(c *net.UDPConn, knows func(netip.Addr) bool, next func(*datagrams)) *datagrams {
+	return &datagrams{UDPConn: c, knows: knows, strange: newBucket(strangeRate, strangeBurst), next: next,
+		seen: map[netip.AddrPort]struct{}{}, ready: make(chan struct{}), over: make(chan struct{})}
 }
 
 // ReadFrom implements net.PacketConn. net.ErrClosed ends the round.
@@ -63,20 +73,41 @@ func (d *datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 	for {
 		n, from, err := d.ReadFromUDPAddrPort(b)
-		if err != nil {
-			return 0, nil, fmt.Errorf("sip: reading a datagram: %w", err)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			<-d.over
+			return 0, nil, net.ErrClosed
+		case err != nil: // of the moment: no buffers, say
+			if wait(5*time.Millisecond, d.over) {
+				return 0, nil, net.ErrClosed
+			}
+			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		if from.Port() == 0 || (!d.knows(from.Addr()) && !d.strange.take(time.Now())) {
 			continue
 		}
 		if _, ok := d.seen[from]; !ok && len(d.seen) >= sourcesPerRound {
-			d.held, d.from = append([]byte{}, b[:n]...), from
-			clear(d.seen)
+			d.next(&datagrams{UDPConn: d.UDPConn, knows: d.knows, strange: d.strange, next: d.next,
+				seen: map[netip.AddrPort]struct{}{}, ready: make(chan struct{}), over: d.over,
+				held: append([]byte{}, b[:n]...), from: from})
+			wait(linger, d.over)
 			return 0, nil, net.ErrClosed
 		}
 		d.seen[from] = struct{}{}
 		return n, net.UDPAddrFromAddrPort(from), nil
+	}
+}
+
+// wait waits, and says whether the transport was closed meanwhile.
+func wait(d time.Duration, over <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-over:
+		return true
+	case <-t.C:
+		return false
 	}
 }
 
@@ -108,46 +139,37 @@ type connections struct {
 	knows func(netip.Addr) bool
 	tls   *tls.Config // nil for TCP
 	log   *slog.Logger
-	stop  chan struct{}
-	once  sync.Once
+	over  chan struct{} // closed when the transport is
 
 	mu             sync.Mutex
 	total, strange int
 }
 
 func newConnections(l net.Listener, knows func(netip.Addr) bool, conf *tls.Config, log *slog.Logger) *connections {
-	return &connections{Listener: l, knows: knows, tls: conf, log: log, stop: make(chan struct{})}
+	return &connections{Listener: l, knows: knows, tls: conf, log: log, over: make(chan struct{})}
 }
 
 // Accept implements net.Listener; its error is net.ErrClosed.
 func (l *connections) Accept() (net.Conn, error) {
 	const shortest, longest = 5 * time.Millisecond, time.Second
-	wait := shortest
+	pause := shortest
 	for {
 		c, err := l.Listener.Accept()
 		if err == nil {
 			if g := l.admit(c); g != nil {
 				return g, nil
 			}
-			wait = shortest
+			pause = shortest
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return nil, fmt.Errorf("sip: accepting: %w", err)
 		}
-		select {
-		case <-l.stop:
+		if wait(pause, l.over) {
 			return nil, fmt.Errorf("sip: accepting: %w", net.ErrClosed)
-		case <-time.After(wait):
-			wait = min(2*wait, longest)
 		}
+		pause = min(2*pause, longest)
 	}
-}
-
-// Close implements net.Listener.
-func (l *connections) Close() error {
-	l.once.Do(func() { close(l.stop) })
-	return l.Listener.Close()
 }
 
 // admit is the guarded connection, nil (and c closed) if there is no room.
@@ -167,7 +189,7 @@ func (l *connections) admit(c net.Conn) net.Conn {
 		closeQuietly(c, l.log)
 		return nil
 	}
-	g := &guarded{Conn: c, gone: func() { l.release(strange) }}
+	g := &guarded{Conn: c, over: l.over, gone: func() { l.release(strange) }}
 	if strange {
 		g.until = time.Now().Add(strangeLife)
 		if c.SetReadDeadline(g.until) != nil { // it is broken already
@@ -204,6 +226,7 @@ type guarded struct {
 	tls   *tls.Conn // nil for TCP
 	until time.Time // of a stranger, else zero
 	gone  func()
+	over  <-chan struct{}
 	shook bool // the handshake is over; belongs to the reader
 	once  sync.Once
 }
@@ -228,6 +251,7 @@ func (g *guarded) Read(b []byte) (int, error) {
 	}
 	n, err := g.Conn.Read(b)
 	if err != nil {
+		wait(linger, g.over)
 		return n, net.ErrClosed // however a peer goes, it is gone
 	}
 	return n, nil
@@ -241,8 +265,12 @@ func (g *guarded) Write(b []byte) (int, error) {
 	return g.Conn.Write(b)
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. That a peer had gone before, so that TLS could
+// not say goodbye, is no error.
 func (g *guarded) Close() error {
 	g.once.Do(g.gone)
-	return g.Conn.Close()
+	if err := g.Conn.Close(); errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

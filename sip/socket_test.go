@@ -56,6 +56,7 @@ func TestListenerOutlivesEMFILE(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+	close(l.over)
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept after Close: %v", err)
 	}
@@ -116,39 +117,68 @@ func TestStrangersGetFewConnectionsForAShortTime(t *testing.T) {
 func TestRoundsForgetSources(t *testing.T) {
 	u := start(t, loopback(), deps(t, &record{}))
 	tr := u.transports[0]
-	to := address(t, u, "UDP")
-	var d *datagrams
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = newDatagrams(conn, everybody)
+	full := newDatagrams(conn, everybody, func(d *datagrams) {
+		tr.local = addrPort(conn.LocalAddr())
+		tr.serveUDP(d)
+	})
 	for i := range sourcesPerRound {
-		d.seen[netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1)] = struct{}{}
+		full.seen[netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1)] = struct{}{}
 	}
 	w := dialUDP(t, addrPort(conn.LocalAddr()))
-	w.send("hello")
-	b := make([]byte, 100)
-	if _, _, err := d.ReadFrom(b); !errors.Is(err, net.ErrClosed) {
-		t.Fatalf("the round did not end: %v", err)
-	}
-	n, from, err := d.ReadFrom(b)
-	if err != nil || string(b[:n]) != "hello" || from.String() != w.conn.LocalAddr().String() || len(d.seen) != 1 {
-		t.Errorf("%q from %v, %d sources: %v", b[:n], from, len(d.seen), err)
+	s := newScript(w)
+	w.send(s.later("OPTIONS", 1, "", ""))
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := full.ReadFrom(make([]byte, 2048))
+		done <- err
+	}()
+	w.want("SIP/2.0 200") // by the reader of the next round, from the same socket
+	w.send(s.later("OPTIONS", 2, "", ""))
+	w.want("SIP/2.0 200")
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the round did not end: %v", err)
 	}
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
-	peers := make([]*wire, 50)
-	for i := range peers {
-		peers[i] = dialUDP(t, to)
-		s := newScript(peers[i])
-		peers[i].send(s.later("OPTIONS", 1, "", ""))
-		peers[i].want("SIP/2.0 200")
+	close(full.over)
+}
+
+// TestNoConnectionToWhoeverViaNames: a peer that is gone before its request was
+// handled must not make us open a connection to the host in its Via.
+func TestNoConnectionToWhoeverViaNames(t *testing.T) {
+	conf := loopback()
+	conf.InsecureTCP = []string{"127.0.0.1:0"}
+	u := start(t, conf, deps(t, &record{}))
+	victim := listenTCP(t)
+	letGo(t, victim)
+	called := make(chan struct{})
+	go func() {
+		defer close(called)
+		if c, err := victim.Accept(); err == nil {
+			t.Error("the host in Via was called")
+			if err := c.Close(); err != nil {
+				t.Log(err)
+			}
+		}
+	}()
+	for range 300 {
+		w := dialWire(t, "tcp", address(t, u, "TCP"), nil)
+		m := newScript(w).later("OPTIONS", 1, "", "")
+		w.send(strings.Replace(m, w.conn.LocalAddr().String()+";rport", victim.Addr().String(), 1))
+		if err := w.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := tr.layer.Pool("udp").Size(); n < 50 {
-		t.Errorf("the pool has %d entries", n)
+	shut(t, u)
+	if err := victim.Close(); err != nil {
+		t.Error(err)
 	}
+	<-called
 }
 
 func TestBucket(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	stack "github.com/emiago/sipgo/sip"
@@ -27,7 +28,9 @@ type transport struct {
 	txs   *stack.TransactionLayer
 	shut  func() error  // closes the socket
 	ready chan struct{} // closed when sipgo can send from the socket
-	over  chan struct{} // closed when nothing serves any more; nil if nothing did
+	over  chan struct{} // closed when the readers may go
+
+	readers sync.WaitGroup
 }
 
 func (u *UA) newTransport(proto string) *transport {
@@ -55,23 +58,23 @@ func (t *transport) bind(ctx context.Context, key, addr string) (serve func(), e
 		if !ok {
 			return nil, errors.Join(fmt.Errorf("sip: %s: not a UDP socket", key), pc.Close())
 		}
-		d := newDatagrams(conn, t.ua.knows)
-		t.local, t.shut, t.ready = addrPort(pc.LocalAddr()), pc.Close, d.ready
+		d := newDatagrams(conn, t.ua.knows, t.serveUDP)
+		t.local, t.shut, t.ready, t.over = addrPort(pc.LocalAddr()), pc.Close, d.ready, d.over
 		return func() { t.serveUDP(d) }, nil
 	}
 	l, err := lc.Listen(ctx, listenNetwork("tcp", addr), addr)
 	if err != nil {
 		return nil, bindError(key, addr, err)
 	}
-	t.local = addrPort(l.Addr())
+	t.local, t.shut = addrPort(l.Addr()), l.Close
 	if t.proto == "TLS" {
 		c := newConnections(l, t.ua.knows, t.ua.serverTLS, t.ua.log)
-		t.shut = c.Close
-		return func() { t.ended(t.layer.ServeTLS(c)) }, nil
+		t.over = c.over
+		return func() { t.readers.Go(func() { t.ended(t.layer.ServeTLS(c)) }) }, nil
 	}
 	c := newConnections(l, t.ua.knows, nil, t.ua.log)
-	t.shut = c.Close
-	return func() { t.ended(t.layer.ServeTCP(c)) }, nil
+	t.over = c.over
+	return func() { t.readers.Go(func() { t.ended(t.layer.ServeTCP(c)) }) }, nil
 }
 
 // bindError says which address, which key, and what to do.
@@ -86,17 +89,9 @@ func bindError(key, addr string, err error) error {
 	return fmt.Errorf("sip.%s: cannot listen on %s: %w (%s)", key, addr, err, remedy)
 }
 
-// serveUDP reads rounds until the socket is closed.
+// serveUDP begins a round of reading.
 func (t *transport) serveUDP(d *datagrams) {
-	for {
-		if err := t.layer.ServeUDP(d); err != nil {
-			t.ended(err)
-			return
-		}
-		if d.held == nil {
-			return
-		}
-	}
+	t.readers.Go(func() { t.ended(t.layer.ServeUDP(d)) })
 }
 
 // ended reports a listener that ended before the UA was closed.
@@ -107,18 +102,21 @@ func (t *transport) ended(err error) {
 }
 
 // close ends the socket, the transactions and the connections, in that order,
-// and waits for the listener's goroutine.
+// and waits for the readers. Between, sipgo has a moment for the messages that
+// it has in hand.
 func (t *transport) close() error {
 	var err error
 	if t.shut != nil {
 		err = t.shut()
 	}
 	t.txs.Close()
+	if t.over != nil {
+		wait(parting, nil)
+		close(t.over)
+	}
+	t.readers.Wait()
 	if e := t.layer.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)
-	}
-	if t.over != nil {
-		<-t.over
 	}
 	if errors.Is(err, net.ErrClosed) {
 		return nil

@@ -119,11 +119,7 @@ func (u *UA) Listen(ctx context.Context) error {
 
 // run begins to serve, and returns when sipgo can both read and send.
 func (t *transport) run(serve func()) {
-	t.over = make(chan struct{})
-	go func() {
-		defer close(t.over)
-		serve()
-	}()
+	serve()
 	if t.ready != nil {
 		<-t.ready
 	}
