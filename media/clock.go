@@ -92,6 +92,9 @@ func (c *clock) remove(s *Stream) {
 func (c *clock) run() {
 	defer close(c.stopped)
 	runtime.LockOSThread() // and never unlock: the thread ends with the clock
+	if err := undisturbed(); err != nil {
+		panic(err.Error())
+	}
 	next := monotonic()
 	for n := 0; ; n++ {
 		select {
