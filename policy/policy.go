@@ -63,7 +63,9 @@ const (
 // asks for; no bit of it is a time or a machine.
 func NewConversationID() ConversationID {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // documented never to happen
+	}
 	b[6] = b[6]&0x0f | 0x80
 	b[8] = b[8]&0x3f | 0x80
 	var s [36]byte

@@ -107,7 +107,7 @@ const document = "1"
 func (r Rules) Version() string {
 	h := sha256.New()
 	for _, s := range []string{document, r.Organisation, r.PrivacyPolicyURL, r.AgentPolicyURL, r.Contact, r.Keep.String()} {
-		_, _ = fmt.Fprintf(h, "%d:%s,", len(s), s)
+		h.Write([]byte(strconv.Itoa(len(s)) + ":" + s + ","))
 	}
 	return document + "-" + hex.EncodeToString(h.Sum(nil)[:4])
 }

@@ -54,7 +54,7 @@ func (t Told) String() string { return t.turn.Words.String() }
 func (t Told) GoString() string { return t.String() }
 
 // Format prints String whatever the verb.
-func (t Told) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, t.String()) }
+func (t Told) Format(s fmt.State, _ rune) { fmt.Fprint(s, t.String()) }
 
 // LogValue is String.
 func (t Told) LogValue() slog.Value { return slog.StringValue(t.String()) }

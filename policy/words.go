@@ -41,7 +41,7 @@ func (w Words) String() string { return "[" + strconv.Itoa(len(w.Reveal())) + " 
 func (w Words) GoString() string { return w.String() }
 
 // Format prints String whatever the verb.
-func (w Words) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, w.String()) }
+func (w Words) Format(s fmt.State, _ rune) { fmt.Fprint(s, w.String()) }
 
 // LogValue is String.
 func (w Words) LogValue() slog.Value { return slog.StringValue(w.String()) }

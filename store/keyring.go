@@ -58,7 +58,9 @@ func (s *Store) pair(ctx context.Context, c Config, fresh bool) error {
 	switch {
 	case data == nil && keys == nil:
 		data = make([]byte, 16)
-		_, _ = rand.Read(data)
+		if _, err := rand.Read(data); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
 		if err := writePair(ctx, s.keys.db, data); err != nil {
 			return explain(c.Keys, err)
 		}

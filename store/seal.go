@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -13,10 +14,12 @@ import (
 // key seals what one conversation's parties said.
 type key [chacha20poly1305.KeySize]byte
 
-func makeKey() *key {
+func makeKey() (*key, error) {
 	var k key
-	_, _ = rand.Read(k[:]) // never fails: crypto/rand ends the process instead
-	return &k
+	if _, err := rand.Read(k[:]); err != nil {
+		return nil, fmt.Errorf("store: no random numbers for a key: %w", err)
+	}
+	return &k, nil
 }
 
 func (k *key) wipe() { clear(k[:]) }
@@ -36,7 +39,9 @@ func (k *key) seal(place, text string) ([]byte, error) {
 		return nil, err
 	}
 	out := make([]byte, a.NonceSize(), a.NonceSize()+len(text)+a.Overhead())
-	_, _ = rand.Read(out)
+	if _, err := rand.Read(out); err != nil {
+		return nil, err
+	}
 	return a.Seal(out, out, []byte(text), []byte(place)), nil
 }
 

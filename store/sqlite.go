@@ -133,13 +133,13 @@ func explain(path string, err error) error {
 	remedy := ""
 	var e *sqlite.Error
 	if errors.As(err, &e) {
-		kind, remedy = classify(e.Code())
+		remedy, kind = classify(e.Code())
 	}
 	switch {
 	case kind == nil && errors.Is(err, ErrForeign):
 		remedy = "; it is a database of another program or another part of lethe: give this one a file of its own"
 	case kind == nil && errors.Is(err, ErrCorrupt):
-		_, remedy = classify(sqlite3.SQLITE_CORRUPT)
+		remedy, _ = classify(sqlite3.SQLITE_CORRUPT)
 	case kind == nil && errors.Is(err, os.ErrPermission):
 		remedy = "; let the user that runs lethe write it and its folder"
 	}
@@ -149,16 +149,16 @@ func explain(path string, err error) error {
 	return fmt.Errorf("store: %s: %w%s", path, err, remedy)
 }
 
-func classify(code int) (kind error, remedy string) {
+func classify(code int) (remedy string, kind error) {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return ErrLocked, "; find the process that has it open (fuser) and let it finish"
+		return "; find the process that has it open (fuser) and let it finish", ErrLocked
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return ErrFull, "; make room, or look at the disk's own errors (dmesg)"
+		return "; make room, or look at the disk's own errors (dmesg)", ErrFull
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return ErrCorrupt, "; put a backup back, or move the file away to begin anew"
+		return "; put a backup back, or move the file away to begin anew", ErrCorrupt
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
-		return os.ErrPermission, "; let the user that runs lethe write it and its folder"
+		return "; let the user that runs lethe write it and its folder", os.ErrPermission
 	}
-	return nil, ""
+	return "", nil
 }

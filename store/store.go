@@ -186,10 +186,12 @@ func (s *Store) keyless(c Config) error {
 	if i.Size() == 0 {
 		return nil // a first start that was broken off
 	}
-	return errors.Join(
-		fmt.Errorf("store.keys: there is no key store at %s, but the database %s is there: %w; put the key store back, or move the database away to begin anew",
-			c.Keys, c.File, ErrKeyLost),
-		os.Remove(c.Keys))
+	lost := fmt.Errorf("store.keys: there is no key store at %s, but the database %s is there: %w; put the key store back, or move the database away to begin anew",
+		c.Keys, c.File, ErrKeyLost)
+	if err := os.Remove(c.Keys); err != nil { // it was made a moment ago
+		return errors.Join(lost, err)
+	}
+	return lost
 }
 
 // Interrupted are the conversations that Open found unsettled and marked.

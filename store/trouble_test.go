@@ -385,7 +385,9 @@ func fill(dir string) int {
 		}
 		if err := s.Append(ctx, c); err != nil {
 			fmt.Println(r.Conversation(), seq-1, errors.Is(err, store.ErrFull), strings.Contains(err.Error(), "make room"))
-			_ = s.Close() // can't fold the WAL in: the disk is full
+			if err := s.Close(); err != nil {
+				fmt.Println("and closing:", err) // the disk is full: it may
+			}
 			return 0
 		}
 	}

@@ -18,7 +18,11 @@ func (s *Store) Begin(ctx context.Context, o policy.Opening) error {
 	if err := o.Valid(); err != nil {
 		return err
 	}
-	f, k := o.Facts(), makeKey()
+	f := o.Facts()
+	k, err := makeKey()
+	if err != nil {
+		return err
+	}
 	caller, err := k.seal(callerPlace(f.Conversation), f.From.Reveal())
 	if err != nil {
 		return fmt.Errorf("store: %w", err)

@@ -149,9 +149,10 @@ func (w *writer) change(ctx context.Context, b []*op, errs []error) (err error) 
 	}
 	defer func() {
 		if err != nil {
-			// SQLite has undone it already after some errors: then this one
-			// says so, and adds nothing.
-			_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
+			// After some errors SQLite has undone it already, and says so.
+			if _, undo := w.conn.ExecContext(ctx, "ROLLBACK"); undo != nil {
+				err = errors.Join(err, undo)
+			}
 		}
 	}()
 	for i, o := range b {

@@ -22,7 +22,6 @@ type run struct {
 	said        bool  // at least one was a word
 	figures     int   // digits that were written as figures
 	dots        int   // spoken dots between digits
-	plus        bool
 }
 
 // numbers finds runs of digits: cards by Luhn, spoken IP addresses, and
@@ -288,6 +287,9 @@ func iban(toks []token, i int) (last int, ok bool) {
 	b := make([]byte, 0, want)
 	for j := i; j < len(toks); j++ {
 		part := ibanPart(toks[j])
+		if lettersOnly(part) && j != i && (j > i+2 || len(part) != 4) {
+			break // a word: an IBAN has letters in groups in its bank's code alone
+		}
 		if part == "" && j > i && !toks[j].word && (toks[j].text == "-" || toks[j].text == ",") {
 			continue
 		}
@@ -342,6 +344,16 @@ func ibanPart(t token) string {
 		return ""
 	}
 	return strings.ToUpper(t.text)
+}
+
+// lettersOnly says whether a part is two letters or more, and no digit.
+func lettersOnly(part string) bool {
+	for k := range len(part) {
+		if !isLetter(part[k]) {
+			return false
+		}
+	}
+	return len(part) > 1
 }
 
 // mod97 is ISO/IEC 7064, MOD 97-10: the first four signs go last, a letter is

@@ -170,27 +170,29 @@ func (m *masker) partHeader(l []byte) {
 	m.write(masked(len(l)))
 }
 
-// startLine says whether a line is, or is meant to be, the first of a message.
+// startLine says whether a line is the first of a message: "SIP/2.0 200 OK", or
+// three words of which the last is the version. It is strict, for it also ends
+// a body.
 func startLine(l []byte) bool {
-	return len(l) < maxStart && (bytes.HasPrefix(l, []byte("SIP/2.0 ")) || bytes.HasSuffix(l, []byte(" SIP/2.0")))
+	if len(l) > maxStart {
+		return false
+	}
+	if code, ok := bytes.CutPrefix(l, []byte("SIP/2.0 ")); ok {
+		return len(code) >= 3 && (len(code) == 3 || code[3] == ' ') && len(bytes.Trim(code[:3], "0123456789")) == 0
+	}
+	f := bytes.Split(l, []byte(" "))
+	return len(f) == 3 && string(f[2]) == "SIP/2.0" && isToken(string(f[0])) && string(f[0]) == strings.ToUpper(string(f[0])) && bytes.IndexByte(f[1], ':') > 0
 }
 
 const maxStart = 8192
 
 func (m *masker) start(s string) string {
-	if rest, ok := strings.CutPrefix(s, "SIP/2.0 "); ok && !strings.HasSuffix(s, " SIP/2.0") {
+	if rest, ok := strings.CutPrefix(s, "SIP/2.0 "); ok {
 		code, reason, _ := strings.Cut(rest, " ")
-		if len(code) != 3 || strings.Trim(code, "0123456789") != "" {
-			return "SIP/2.0 " + masked(len(rest))
-		}
 		return "SIP/2.0 " + code + " " + plain(m.uris(reason))
 	}
 	method, rest, _ := strings.Cut(s, " ")
-	if !isToken(method) {
-		method = masked(len(method))
-	}
-	uri := strings.TrimSuffix(rest, "SIP/2.0")
-	return method + " " + m.uriOrMask(strings.TrimSpace(uri)) + " SIP/2.0"
+	return method + " " + m.uriOrMask(strings.TrimSuffix(rest, " SIP/2.0")) + " SIP/2.0"
 }
 
 func authScheme(s string) bool {

@@ -37,7 +37,7 @@ func Write(b Backend, dir string) error {
 	if err := s.Begin(ctx, open); err != nil {
 		return err
 	}
-	_, _ = fmt.Println(r.Conversation())
+	fmt.Println(r.Conversation())
 	for seq := 1; ; seq++ {
 		c, err := r.Clear(policy.Turn{Conversation: r.Conversation(), Seq: seq, Words: policy.Said(fmt.Sprintf("turn %d", seq)), End: time.Duration(seq) * time.Second}, time.Now())
 		if err != nil {
@@ -46,7 +46,7 @@ func Write(b Backend, dir string) error {
 		if err := s.Append(ctx, c); err != nil {
 			return err
 		}
-		_, _ = fmt.Println(seq)
+		fmt.Println(seq)
 	}
 }
 
