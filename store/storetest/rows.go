@@ -289,6 +289,30 @@ func said(id policy.ConversationID, n int) string {
 	}, string(id[24:])), n)
 }
 
+// testBeside writes what is refused among what is not, at once: a refusal costs
+// nobody else a turn.
+func testBeside(t *testing.T, b Backend) {
+	d := NewDesk(t, b, t.TempDir(), time.Now)
+	r, bad := d.Start(t, policy.Facts{}), d.Start(t, policy.Facts{})
+	d.Say(t, bad, 1, "there already")
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() { d.Say(t, r, i+1, said(r.Conversation(), i+1)) })
+		wg.Go(func() {
+			if err := d.Append(context.Background(), d.Cleared(t, bad, 1, "again")); err == nil {
+				t.Error("two turns have one place")
+			}
+		})
+	}
+	wg.Wait()
+	if got := d.Read(t, r.Conversation()); len(got.Turns) != 100 {
+		t.Errorf("%d turns of 100", len(got.Turns))
+	}
+	if got := d.Read(t, bad.Conversation()); len(got.Turns) != 1 || got.Turns[0].Words.Reveal() != "there already" {
+		t.Errorf("%+v", got.Turns)
+	}
+}
+
 // needles are words that no file may hold.
 func needles() []string { return []string{"xylophonecanary", "sip:jaycanary@"} }
 

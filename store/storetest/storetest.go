@@ -46,6 +46,7 @@ func Run(t *testing.T, b Backend) {
 		"filters":            testFilters,
 		"journal":            testJournal,
 		"concurrent":         testConcurrent,
+		"beside":             testBeside,
 		"sealed":             testSealed,
 		"killed":             testKilled,
 		"reopened":           testReopened,
