@@ -242,6 +242,9 @@ func (t *talk) part(w policy.Words, heard time.Duration) policy.Words {
 	return policy.Said(strings.TrimSpace(s[:end]))
 }
 
+// packet is what is sent at a time, as a rule.
+const packet = 20 * time.Millisecond
+
 // watchReply notes when the first audio of an answer was sent.
 func (t *talk) watchReply(now time.Time) {
 	if t.replyTo.IsZero() || !t.mouth.busy() || t.mouth.piece.kind != reply {
@@ -251,6 +254,7 @@ func (t *talk) watchReply(now time.Time) {
 	if heard == 0 {
 		return
 	}
+	heard = max(0, heard-packet) // a packet counts as heard when it is sent
 	t.saw(Event{Kind: ReplyStarted, Took: max(0, now.Sub(t.replyTo)-heard)})
 	t.replyTo = time.Time{}
 }

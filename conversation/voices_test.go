@@ -42,13 +42,13 @@ func TestConversation(t *testing.T) {
 		t.Errorf("the mind was closed %d times", b.mind.closed)
 	}
 	for _, e := range b.watch.of(FinalHeard) {
-		if h := b.config.Voice.Hangover; e.Took < h-30*time.Millisecond || e.Took > h+150*time.Millisecond {
+		if h := b.config.Voice.Hangover; e.Took < h-60*time.Millisecond || e.Took > h+400*time.Millisecond {
 			t.Errorf("final after %v, the hang-over is %v", e.Took, h)
 		}
 	}
 	if r := b.watch.of(ReplyStarted); len(r) != 2 {
 		t.Errorf("%d replies were timed", len(r))
-	} else if r[0].Took < b.config.Voice.Hangover-30*time.Millisecond || r[0].Took > time.Second {
+	} else if r[0].Took < b.config.Voice.Hangover-60*time.Millisecond || r[0].Took > time.Second {
 		t.Errorf("reply after %v", r[0].Took)
 	}
 	if r := b.archive.settled.Receipt(); r.Born < 100 {
