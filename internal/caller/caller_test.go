@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,23 +81,58 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// fliteHelper is build/lethe-flite, as make builds it.
+func fliteHelper(t *testing.T) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "make", "-s", "build/lethe-flite")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("lethe-flite can't be built (make setup-test): %v\n%s", err, out)
+	}
+	return "../../build/lethe-flite"
+}
+
 // TestVoiceSpeaks: the text goes in by standard input, and speech comes out.
 func TestVoiceSpeaks(t *testing.T) {
-	v, err := Voice{Program: "espeak-ng", Name: "en-us"}.find()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const text = "where is my parcel"
-	if args := strings.Join(v.command(t.Context()).Args, " "); strings.Contains(args, "parcel") {
-		t.Fatalf("the text is on the command line: %s", args)
+	for _, v := range []Voice{{Program: "espeak-ng"}, {Program: fliteHelper(t)}} {
+		v, err := v.find()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if args := strings.Join(v.command(t.Context()).Args, " "); strings.Contains(args, "parcel") {
+			t.Fatalf("the text is on the command line: %s", args)
+		}
+		c, err := v.say(t.Context(), text)
+		if err != nil {
+			t.Fatalf("%v (make setup-test installs what is missing)", err)
+		}
+		d := time.Duration(len(c.pcm)) * time.Second / 16000
+		if c.rate != 16000 || d < 500*time.Millisecond || d > 5*time.Second || level(c.pcm) < loud {
+			t.Fatalf("%s: %v at %d Hz, level %.0f: this is not that sentence", v.Program, d, c.rate, level(c.pcm))
+		}
 	}
-	c, err := v.say(t.Context(), text)
-	if err != nil {
-		t.Fatalf("%v (install espeak-ng: make test does)", err)
-	}
-	d := time.Duration(len(c.pcm)) * time.Second / 16000
-	if c.rate != 16000 || d < 500*time.Millisecond || d > 5*time.Second || level(c.pcm) < loud {
-		t.Fatalf("%v at %d Hz, level %.0f: this is not that sentence", d, c.rate, level(c.pcm))
+}
+
+// TestVoiceFails: a voice that is not one is an error that says so.
+func TestVoiceFails(t *testing.T) {
+	helper := fliteHelper(t)
+	for name, c := range map[string]struct {
+		voice Voice
+		want  string
+	}{
+		"no such voice":       {Voice{Program: helper, Name: "nobody"}, "choose slt"},
+		"another program":     {Voice{Program: "/bin/cat", Name: "-"}, "LFL1"},
+		"a program that dies": {Voice{Program: "/bin/false", Name: "x"}, "exit status 1"},
+		"too much to say":     {Voice{Program: helper, Name: "rms"}, "not understood"},
+	} {
+		text := "hello"
+		if name == "too much to say" {
+			text = strings.Repeat("hello ", 2000)
+		}
+		if _, err := c.voice.say(t.Context(), text); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }
 
