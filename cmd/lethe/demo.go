@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lethe/internal/caller"
+	"lethe/internal/forensic"
 	"lethe/policy"
 )
 
@@ -124,21 +125,26 @@ func (d *demo) proof(ctx context.Context, f *follower, w *watch) error {
 		"found is what is left of it after the call in %d MiB: the memory of the server and its children, and its files.", found.Bytes>>20); err != nil {
 		return err
 	}
+	return verdict(record, len(demoScript()), control, found)
+}
+
+// verdict says what the demonstration did not show, if anything.
+func verdict(r policy.Record, lines, control int, found forensic.Report) error {
 	heard := 0
-	for _, t := range record.Turns {
+	for _, t := range r.Turns {
 		if t.Party == policy.Caller && !t.Words.Empty() {
 			heard++
 		}
 	}
-	switch rc := record.Receipt; {
+	switch rc := r.Receipt; {
 	case control == 0:
 		return fmt.Errorf("%w: the search found nothing in mid-call, so what it finds after it says nothing", errDemo)
 	case found.Windows != 0:
 		return fmt.Errorf("%w: audio is left: %v", errDemo, found.Places)
 	case rc.Born == 0 || rc.Born != rc.Forgotten || rc.Held != 0:
 		return fmt.Errorf("%w: the receipt does not balance", errDemo)
-	case heard < len(demoScript()):
-		return fmt.Errorf("%w: %d of %d lines were written down", errDemo, heard, len(demoScript()))
+	case heard < lines:
+		return fmt.Errorf("%w: %d of %d lines were written down", errDemo, heard, lines)
 	}
 	return nil
 }
