@@ -91,7 +91,21 @@ func (c callCmd) Run(ctx context.Context, m *Main, k *kong.Context) error {
 	if !c.JSON && r.CallID != "" {
 		_, _ = fmt.Fprintln(m.Stdout, r)
 	}
-	return err //nolint:wrapcheck // the caller's errors say what they are about
+	return callError(r, err)
+}
+
+// callError gives what went wrong with a call its exit code.
+func callError(r caller.Result, err error) error {
+	switch {
+	case errors.Is(err, caller.ErrTimeout) && r.Answered == 0:
+		return exit(exitRefused, fmt.Errorf("nobody answered: %w", err))
+	case err == nil, errors.Is(err, caller.ErrRefused), errors.Is(err, caller.ErrUnsaid), errors.Is(err, context.Canceled), r.CallID != "":
+		return err
+	}
+	if strings.HasPrefix(err.Error(), "caller: ") { // nothing was dialled: an option makes no sense
+		return exit(exitUsage, err)
+	}
+	return exit(exitMissing, err) // no memory to lock, no port
 }
 
 // follower finds the conversation of a test call in the store, and tells its

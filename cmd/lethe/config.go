@@ -20,6 +20,7 @@ import (
 	"lethe/policy"
 	"lethe/sip"
 	"lethe/store"
+	"lethe/transcribe/sphinx"
 )
 
 // envPrefix begins the variables that override keys: LETHE_MEDIA_PORTS.
@@ -32,6 +33,7 @@ type Config struct {
 	Media        media.Config        `yaml:"media"`
 	Numbers      map[string]Number   `yaml:"numbers"`
 	Conversation conversation.Config `yaml:"conversation"`
+	Sphinx       sphinx.Config       `yaml:"sphinx"`
 	Flite        flite.Config        `yaml:"flite"`
 	Policy       policy.Rules        `yaml:"policy"`
 	Store        store.Config        `yaml:"store"`
@@ -71,7 +73,7 @@ func (n *Number) Defaults() {
 
 func defaults() Config {
 	return Config{
-		SIP: sip.Default(), Media: media.Default(), Conversation: conversation.Default(), Flite: flite.Default(), Policy: policy.Default(),
+		SIP: sip.Default(), Media: media.Default(), Conversation: conversation.Default(), Sphinx: sphinx.Default(), Flite: flite.Default(), Policy: policy.Default(),
 		Store: store.Default(), Admin: admin.Default(), Log: logs.Default(),
 	}
 }
@@ -85,7 +87,7 @@ type section struct {
 func (c *Config) sections() []section {
 	return []section{
 		{"sip", c.SIP.Validate}, {"sip", c.validateReach}, {"media", c.Media.Validate}, {"numbers", c.validateNumbers}, {"conversation", c.Conversation.Validate},
-		{"flite", c.Flite.Validate}, {"policy", c.Policy.Validate}, {"store", c.Store.Validate}, {"admin", c.Admin.Validate}, {"log", c.Log.Validate},
+		{"sphinx", c.Sphinx.Validate}, {"flite", c.Flite.Validate}, {"policy", c.Policy.Validate}, {"store", c.Store.Validate}, {"admin", c.Admin.Validate}, {"log", c.Log.Validate},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -23,7 +24,9 @@ func run(t *testing.T, environ []string, args ...string) (code int, stdout, stde
 	t.Helper()
 	var out, complaint bytes.Buffer
 	m := &Main{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &complaint, Environ: environ, Now: time.Now}
-	code = m.report(m.Run(t.Context(), args))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	code = m.report(m.Run(ctx, args))
 	if err := m.Close(); err != nil {
 		t.Error(err)
 	}

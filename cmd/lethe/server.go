@@ -41,7 +41,8 @@ type Server struct {
 	ua      *sip.UA
 	admin   *admin.Server
 
-	closers []closer
+	stopCalls context.CancelFunc // ends every conversation
+	closers   []closer
 }
 
 // closer ends one part.
@@ -169,12 +170,19 @@ func (s *Server) openDesk(context.Context) error {
 	return err //nolint:wrapcheck // it names the key
 }
 
-func (s *Server) openUA(context.Context) error {
+func (s *Server) openUA(ctx context.Context) error {
+	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopCalls = stop
 	var err error
 	s.ua, err = sip.New(s.cfg.SIP, sip.Deps{
-		Log:     s.log,
-		Plane:   s.plane,
-		Serve:   s.serve,
+		Log:   s.log,
+		Plane: s.plane,
+		Serve: func(ctx context.Context, c *sip.Call, f policy.Facts) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(stopping, cancel)()
+			return s.serve(ctx, c, f)
+		},
 		Numbers: func(user string) bool { _, ok := s.cfg.Numbers[user]; return ok },
 		Observe: sip.Observer{
 			Response:  s.metrics.Response,
@@ -217,8 +225,28 @@ func (s *Server) listen(ctx context.Context) error {
 		return err //nolint:wrapcheck // it names the key and the remedy
 	}
 	s.onClose("sip", s.ua.Close)
+	s.onClose("conversations", s.endCalls)
 	for _, l := range s.ua.Addrs() {
 		s.say.line("sip", "%s %s", strings.ToLower(l.Transport), l.Address)
+	}
+	return nil
+}
+
+// endCalls stops every conversation and waits for their ends, before sip hangs
+// up: then their records say that it was lethe that stopped.
+func (s *Server) endCalls(ctx context.Context) error {
+	s.ua.Drain()
+	s.stopCalls()
+	ctx, cancel := context.WithTimeout(ctx, goodbye/2)
+	defer cancel()
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for len(s.desk.Live()) > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil // sip cuts the rest short, and says how many there were
+		}
 	}
 	return nil
 }

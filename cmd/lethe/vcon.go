@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"regexp"
 	"time"
 
 	"lethe/policy"
@@ -30,7 +31,7 @@ type (
 	vConParty struct {
 		Type       string `json:"type"`
 		Name       string `json:"name,omitempty"`
-		SIP        string `json:"sip,omitempty"`
+		Tel        string `json:"tel,omitempty"`
 		Validation string `json:"validation,omitempty"`
 	}
 	vConDialog struct {
@@ -76,7 +77,7 @@ func newVCon(r policy.Record, now time.Time) vCon {
 		VCon: "0.4.0", UUID: string(r.Conversation), Created: now.UTC().Format(vConTime), Subject: "Conversation with " + r.To,
 		Redacted: vConRedacted{Type: "personal data in text"},
 		Parties: []vConParty{
-			{Type: "person", SIP: r.From.Reveal(), Validation: "none"},
+			callerOf(r.From.Reveal()),
 			{Type: "bot", Name: r.To},
 		},
 		Dialog: []vConDialog{}, Analysis: []any{}, Attachments: []vConAttachment{},
@@ -97,6 +98,18 @@ func newVCon(r policy.Record, now time.Time) vCon {
 		v.Attachments = append(v.Attachments, v.attach("audio receipt", r.Ended, l.Receipt))
 	}
 	return v
+}
+
+// callerOf is the caller as signalling named it: a telephone number (RFC 3966)
+// where it is one. Nobody has verified it.
+func callerOf(from string) vConParty {
+	p := vConParty{Type: "person", Validation: "none"}
+	if regexp.MustCompile(`^\+?[0-9]{3,15}$`).MatchString(from) {
+		p.Tel = "tel:" + from
+	} else {
+		p.Name = from
+	}
+	return p
 }
 
 func dialogOf(r policy.Record, t policy.Turn) vConDialog {
