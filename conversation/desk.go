@@ -59,6 +59,14 @@ type Number struct {
 	Mind          func(context.Context) (agent.Mind, error)
 	MindProcessor string
 	Voice         agent.Voice
+	// Sentences are those that the mind says to every caller, if it has any: a
+	// voice may prepare them.
+	Sentences []string
+}
+
+// Rehearser is a voice that speaks better what it has prepared.
+type Rehearser interface {
+	Prepare(ctx context.Context, texts []string) error
 }
 
 // Deps are what a desk works with. All are needed except Observer, Log and Now.
@@ -110,6 +118,28 @@ func New(d Deps) (*Desk, error) {
 		d.Now = time.Now
 	}
 	return &Desk{Deps: d, live: map[policy.ConversationID]Live{}}, nil
+}
+
+// Rehearse lets the voices prepare what every caller hears: first the
+// disclosure as it would be now, then the mind's sentences, then the apologies.
+func (d *Desk) Rehearse(ctx context.Context) error {
+	a := d.Config.Apologies
+	for name, n := range d.Numbers {
+		voice, ok := n.Voice.(Rehearser)
+		if !ok {
+			continue
+		}
+		engine, err := d.Office.Processor(n.Engine.Processor())
+		if err != nil {
+			return err
+		}
+		first := d.Office.Decide(policy.Facts{Channel: policy.SIP, To: name}).DisclosureIn(n.Language, engine)
+		texts := slices.Concat([]string{first}, n.Sentences, []string{a.Mind, a.Engine, a.Transfer, a.Farewell})
+		if err := voice.Prepare(ctx, texts); err != nil {
+			return fmt.Errorf("conversation: number %q: %w", name, err)
+		}
+	}
+	return nil
 }
 
 type nobody struct{}

@@ -5,7 +5,9 @@
 // input, a sentence at a time, and never on a command line; audio comes back on
 // its standard output straight into locked memory, and from there into
 // media.Speech, which paces it. A helper that dies costs the sentence it was
-// speaking; the next one gets a new helper.
+// speaking; the next one gets a new helper. Sentences that every caller hears
+// (the disclosure, a script's) can be prepared: they are spoken once, kept in
+// locked memory of their own, and cost next to nothing afterwards.
 package flite
 
 import (
@@ -49,11 +51,14 @@ type Config struct {
 	MaxHelpers int `yaml:"max_helpers"`
 	// KeepHelpers is how many wait for work when nobody speaks.
 	KeepHelpers int `yaml:"keep_helpers"`
+	// PromptsKiB is the locked memory for sentences that every caller hears: a
+	// second takes 32. 0 speaks them anew each time.
+	PromptsKiB int `yaml:"prompts_kib"`
 }
 
 // Default is a clear voice.
 func Default() Config {
-	return Config{Voice: "slt", MaxHelpers: 256, KeepHelpers: 4}
+	return Config{Voice: "slt", MaxHelpers: 256, KeepHelpers: 4, PromptsKiB: 1024}
 }
 
 // Voices are the names that Config.Voice may have.
@@ -70,6 +75,9 @@ func (c Config) Validate() error {
 	}
 	if c.KeepHelpers < 0 || c.KeepHelpers > max(c.MaxHelpers, 0) {
 		errs = append(errs, fmt.Errorf("flite: keep_helpers is %d: give a number from 0 to max_helpers", c.KeepHelpers))
+	}
+	if c.PromptsKiB < 0 || c.PromptsKiB > 1<<20 {
+		errs = append(errs, fmt.Errorf("flite: prompts_kib is %d: give a number from 0 to 1048576", c.PromptsKiB))
 	}
 	return errors.Join(errs...)
 }
@@ -102,6 +110,7 @@ type Voice struct {
 	path  string
 	arena *media.Arena
 	room  chan struct{} // a place for each helper that speaks
+	known prompts
 
 	mu     sync.Mutex
 	idle   []*helper // the one that spoke last is at the end
@@ -127,6 +136,9 @@ func New(ctx context.Context, c Config, arena *media.Arena) (*Voice, error) {
 		return nil, err
 	}
 	v.put(h, true)
+	if err := v.known.open(c.PromptsKiB << 10); err != nil {
+		return nil, errors.Join(fmt.Errorf("flite: prompts_kib: %w", err), v.Close())
+	}
 	return v, nil
 }
 
@@ -144,7 +156,7 @@ func (v *Voice) Close() error {
 	for _, h := range idle {
 		h.end()
 	}
-	return nil
+	return v.known.close()
 }
 
 // Speak speaks t into out, sentence by sentence, and returns when all of it was
@@ -154,35 +166,85 @@ func (v *Voice) Speak(ctx context.Context, t policy.Told, out *media.Speech) err
 	if err := t.For(Processor); err != nil {
 		return err
 	}
-	sentences := split(t.Text())
-	if len(sentences) == 0 {
-		return ctx.Err()
-	}
-	buf, free, err := v.arena.Bytes(bufferBytes)
-	if err != nil {
-		return err
-	}
-	defer free()
-	h, err := v.take(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range sentences {
-		written, err := h.speak(ctx, s, buf, out)
-		if errors.Is(err, ErrHelper) && written == 0 {
-			v.put(h, false)
-			if h, err = v.take(ctx); err != nil {
-				return err
-			}
-			_, err = h.speak(ctx, s, buf, out)
+	u := utterance{v: v, out: out.Write}
+	defer u.end()
+	for _, s := range split(t.Text()) {
+		if known, err := v.known.speak(ctx, s, out.Write); err != nil {
+			return err
+		} else if known {
+			continue
 		}
-		if err != nil {
-			v.put(h, h.settle(buf))
+		if err := u.speak(ctx, s); err != nil {
 			return err
 		}
 	}
-	v.put(h, true)
+	return ctx.Err()
+}
+
+// Prepare speaks texts that every caller hears, once, and keeps the audio until
+// Close, as far as Config.PromptsKiB goes. Texts must hold nothing of a caller.
+func (v *Voice) Prepare(ctx context.Context, texts []string) error {
+	u := utterance{v: v}
+	defer u.end()
+	for _, t := range texts {
+		for _, s := range split(t) {
+			var at int
+			if u.out, at = v.known.begin(s); u.out == nil {
+				continue
+			}
+			if err := u.speak(ctx, s); errors.Is(err, errNoRoom) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			v.known.keep(s, at)
+		}
+	}
 	return nil
+}
+
+// utterance has a helper and a buffer from its first sentence to its end.
+type utterance struct {
+	v    *Voice
+	out  sink
+	h    *helper
+	buf  []byte
+	free func()
+	ok   bool // the helper can go on
+}
+
+func (u *utterance) speak(ctx context.Context, s string) (err error) {
+	if u.buf == nil {
+		if u.buf, u.free, err = u.v.arena.Bytes(bufferBytes); err != nil {
+			return err
+		}
+	}
+	for again := range 2 {
+		if u.h == nil {
+			if u.h, err = u.v.take(ctx); err != nil {
+				return err
+			}
+		}
+		var written int
+		written, err = u.h.speak(ctx, s, u.buf, u.out)
+		u.ok = err == nil || u.h.settle(u.buf)
+		if !errors.Is(err, ErrHelper) || written > 0 || again > 0 {
+			return err
+		}
+		u.v.put(u.h, false)
+		u.h = nil
+	}
+	return err
+}
+
+// end gives helper and buffer back.
+func (u *utterance) end() {
+	if u.h != nil {
+		u.v.put(u.h, u.ok)
+	}
+	if u.free != nil {
+		u.free()
+	}
 }
 
 // take waits for room and gives a helper that is ready.

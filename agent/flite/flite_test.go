@@ -260,6 +260,49 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// A prepared sentence needs no helper and sounds the same; one that has no room
+// is spoken as any other.
+func TestPrompts(t *testing.T) {
+	b := setup(t, func(c *Config) { c.PromptsKiB = 96 })
+	if err := b.voice.Prepare(t.Context(), []string{"Of course. One moment, please.", "Of course.", long}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.voice.known.by); n != 2 {
+		t.Errorf("%d sentences are kept, want 2", n)
+	}
+	speak := func(text string) time.Duration {
+		t.Helper()
+		b.near.Speech().Cut()
+		if err := b.voice.Speak(t.Context(), b.told(text), b.near.Speech()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.near.Speech().Drained(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return b.near.Speech().Heard()
+	}
+	h := b.voice.idle[0]
+	b.voice.idle = nil // whoever asks for a helper has to start one
+	path := b.voice.path
+	b.voice.path = "/nonexistent"
+	known := speak("One moment, please. Of course.")
+	b.voice.path, b.voice.idle = path, []*helper{h}
+	clear(b.voice.known.by)
+	anew := speak("One moment, please. Of course.")
+	if d := known - anew; d < -30*time.Millisecond || d > 30*time.Millisecond {
+		t.Errorf("known: %v, anew: %v", known, anew)
+	}
+	// a cut ends it as it ends any other
+	if err := b.voice.Prepare(t.Context(), []string{"Of course. One moment, please."}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := b.voice.Speak(ctx, b.told("One moment, please. Of course."), b.near.Speech()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestFewHelpersForMany(t *testing.T) {
 	b := setup(t, func(c *Config) { c.MaxHelpers, c.KeepHelpers = 2, 1 })
 	var wg sync.WaitGroup
@@ -317,6 +360,7 @@ func TestConfig(t *testing.T) {
 		"voice":        {Voice: "bob", MaxHelpers: 1},
 		"max_helpers":  {Voice: "slt"},
 		"keep_helpers": {Voice: "slt", MaxHelpers: 1, KeepHelpers: 2},
+		"prompts_kib":  {Voice: "slt", MaxHelpers: 1, PromptsKiB: -1},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
-
-	"lethe/media"
 )
 
 // helper is one process. One goroutine at a time uses it.
@@ -94,10 +92,13 @@ func (h *helper) hello() error {
 	return nil
 }
 
-// speak writes the audio of one sentence to out and says how many samples that
+// sink takes samples that lie in locked memory; they are not its to keep.
+type sink func(ctx context.Context, pcm []int16, rate int) error
+
+// speak gives the audio of one sentence to out and says how many samples that
 // were. buf is locked memory. Whatever the error, settle says whether the
 // helper can go on.
-func (h *helper) speak(ctx context.Context, sentence string, buf []byte, out *media.Speech) (samples int, err error) {
+func (h *helper) speak(ctx context.Context, sentence string, buf []byte, out sink) (samples int, err error) {
 	stop := h.bound(ctx)
 	defer stop()
 	defer func() {
@@ -119,7 +120,7 @@ func (h *helper) speak(ctx context.Context, sentence string, buf []byte, out *me
 		if err != nil || n == 0 {
 			return samples, err
 		}
-		if err := out.Write(ctx, pcm(buf[:n]), h.rate); err != nil {
+		if err := out(ctx, pcm(buf[:n]), h.rate); err != nil {
 			return samples, err
 		}
 		samples += n / 2

@@ -137,6 +137,16 @@ func (s *Script) Vocabulary() []string {
 	return slices.Clone(all)
 }
 
+// Sentences are those that the script may say, the likeliest first.
+func (s *Script) Sentences() []string {
+	all := slices.Concat([]string{s.cfg.Greeting}, s.cfg.NoInput.Replies, s.cfg.Fallback.Replies,
+		[]string{s.cfg.Goodbye, s.cfg.Transfer.Say})
+	for _, in := range s.cfg.Intents {
+		all = append(all, in.Replies...)
+	}
+	return slices.DeleteFunc(all, func(w string) bool { return w == "" })
+}
+
 // Language of the script, BCP 47.
 func (s *Script) Language() string { return s.cfg.Language }
 
