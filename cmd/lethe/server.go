@@ -153,7 +153,7 @@ func (s *Server) openVoice(ctx context.Context) error {
 }
 
 // openDesk puts somebody at every number.
-func (s *Server) openDesk(context.Context) error {
+func (s *Server) openDesk(ctx context.Context) error {
 	scripts, err := s.cfg.people()
 	if err != nil {
 		return exit(exitUsage, err)
@@ -162,12 +162,16 @@ func (s *Server) openDesk(context.Context) error {
 	for name, n := range s.cfg.Numbers {
 		mind := scripts[name]
 		numbers[name] = conversation.Number{Engine: s.engines[n.Engine], Vocabulary: name, Language: n.Language,
-			Mind: func(ctx context.Context) (agent.Mind, error) { return mind.New(ctx) }, MindProcessor: script.Processor, Voice: s.voice}
+			Mind: func(ctx context.Context) (agent.Mind, error) { return mind.New(ctx) }, MindProcessor: script.Processor, Voice: s.voice,
+			Sentences: mind.Sentences()}
 	}
 	s.metrics = admin.NewMetrics(build().Version, func() int { return len(s.desk.Live()) }, s.audio)
 	s.desk, err = conversation.New(conversation.Deps{Config: s.cfg.Conversation, Office: s.office, Archive: s.store, Arena: s.plane.Arena(),
 		Numbers: numbers, Observer: observer{s.metrics}, Log: s.log, Now: s.now})
-	return err //nolint:wrapcheck // it names the key
+	if err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
+	return s.desk.Rehearse(ctx) //nolint:wrapcheck // it names the number
 }
 
 func (s *Server) openUA(ctx context.Context) error {
