@@ -186,6 +186,28 @@ func TestConcealContinues(t *testing.T) {
 	}
 }
 
+// TestConcealJoins: where the voice swells, its last period is softer than its
+// last sample: the repetition must still begin there, and a period later too.
+func TestConcealJoins(t *testing.T) {
+	for _, rate := range []int{8000, 16000} {
+		pcm := hum(rate, rate/10)
+		for i := range pcm {
+			pcm[i] = int16(float64(pcm[i]) * math.Exp(40*float64(i-len(pcm))/float64(rate)))
+		}
+		for cut := range rate / 100 { // anywhere within the period
+			heard := pcm[:len(pcm)-cut]
+			fill := concealing(t, rate)
+			fill(slices.Clone(heard), false)
+			made := make([]int16, rate/50)
+			fill(made, true)
+			joint := append(slices.Clone(heard[len(heard)-rate/100:]), made...)
+			if was, is := steepest(heard), steepest(joint); is > was*3/2 {
+				t.Fatalf("%d Hz, cut at %d: a step of %d where the signal has %d at most", rate, cut, is, was)
+			}
+		}
+	}
+}
+
 func steepest(pcm []int16) int {
 	most := 0
 	for i := 1; i < len(pcm); i++ {

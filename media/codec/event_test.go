@@ -151,9 +151,11 @@ func TestDetectorAllKeys(t *testing.T) {
 			t.Errorf("%q: %v", digit, got)
 		}
 	}
-	lower := press(t, 'd', 100*ms, 20*ms, 99000, 9*time.Second)
-	if got := hear(t, &d, lower...); !slices.Equal(got, []Key{{'D', 100 * ms}}) {
-		t.Errorf("d: %v", got)
+	for i, digit := range []byte("abcd") {
+		got := hear(t, &d, press(t, digit, 100*ms, 20*ms, uint32(50000+2000*i), time.Duration(20+i)*time.Second)...)
+		if !slices.Equal(got, []Key{{"ABCD"[i], 100 * ms}}) {
+			t.Errorf("%q: %v", digit, got)
+		}
 	}
 }
 
