@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"time"
 
 	"lethe/policy"
@@ -12,9 +15,16 @@ import (
 const followEvery = 200 * time.Millisecond
 
 // Follow tells the turns of a conversation as they become durable, those that
-// are there first, until the conversation is settled, ctx ends or the access is
-// over. It is one reading, with one entry in the journal.
+// are there first, until the conversation is settled (nil), ctx ends or the access
+// is over. It is one reading, with one entry in the journal. tell is called from
+// this goroutine.
 func (s *Store) Follow(ctx context.Context, a policy.Access, id policy.ConversationID, tell func(policy.Turn)) error {
+	if err := a.Check(s.now()); err != nil {
+		return err
+	}
+	if _, err := s.over(ctx, id); err != nil {
+		return err
+	}
 	if err := s.admit(ctx, a, policy.ActionRead, id); err != nil {
 		return err
 	}
@@ -30,15 +40,13 @@ func (s *Store) Follow(ctx context.Context, a policy.Access, id policy.Conversat
 		if err != nil {
 			return err
 		}
-		turns, err := s.turns(ctx, k, id)
+		turns, err := s.turns(ctx, k, id, last)
 		if err != nil {
 			return err
 		}
 		for _, t := range turns {
-			if t.Seq > last {
-				tell(t)
-				last = t.Seq
-			}
+			tell(t)
+			last = t.Seq
 		}
 		if over {
 			return nil
@@ -54,9 +62,13 @@ func (s *Store) Follow(ctx context.Context, a policy.Access, id policy.Conversat
 	}
 }
 
-// over says whether the conversation has been settled.
+// over says whether the conversation has been settled: ErrNotFound when there is
+// none or it has expired.
 func (s *Store) over(ctx context.Context, id policy.ConversationID) (bool, error) {
-	var n int
-	err := s.data.QueryRowContext(ctx, "SELECT count(*) FROM conversations WHERE id = ? AND outcome IS NOT NULL", string(id)).Scan(&n)
-	return n > 0, explain(s.file, err)
+	var over bool
+	err := s.data.QueryRowContext(ctx, "SELECT outcome IS NOT NULL FROM conversations WHERE id = ? AND expires_at > ?", string(id), s.now().UnixMilli()).Scan(&over)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("store: %w: %s", ErrNotFound, id)
+	}
+	return over, explain(s.file, err)
 }

@@ -141,7 +141,7 @@ func (s *Store) Conversation(ctx context.Context, a policy.Access, id policy.Con
 	if r.From, err = s.caller(ctx, k, id); err != nil {
 		return policy.Record{}, err
 	}
-	if r.Turns, err = s.turns(ctx, k, id); err != nil {
+	if r.Turns, err = s.turns(ctx, k, id, 0); err != nil {
 		return policy.Record{}, err
 	}
 	return r, nil
@@ -159,9 +159,10 @@ func (s *Store) caller(ctx context.Context, k *key, id policy.ConversationID) (p
 	return policy.Said(text), nil
 }
 
-func (s *Store) turns(ctx context.Context, k *key, id policy.ConversationID) (out []policy.Turn, err error) {
+// turns are those after a place, in order.
+func (s *Store) turns(ctx context.Context, k *key, id policy.ConversationID, after int) (out []policy.Turn, err error) {
 	rows, err := s.data.QueryContext(ctx, `SELECT seq, party, text_sealed, start_ms, end_ms, confidence, interrupted
-		FROM turns WHERE conversation = ? AND expires_at > ? ORDER BY seq`, string(id), s.now().UnixMilli())
+		FROM turns WHERE conversation = ? AND seq > ? AND expires_at > ? ORDER BY seq`, string(id), after, s.now().UnixMilli())
 	if err != nil {
 		return nil, explain(s.file, err)
 	}

@@ -313,6 +313,53 @@ func testBeside(t *testing.T, b Backend) {
 	}
 }
 
+// testFollow reads a conversation while it goes on: each turn once, in order,
+// to the end.
+func testFollow(t *testing.T, b Backend) {
+	d := NewDesk(t, b, t.TempDir(), time.Now)
+	r := d.Start(t, policy.Facts{})
+	d.Say(t, r, 1, "one")
+	heard, done := make(chan policy.Turn, 10), make(chan error, 1)
+	a := d.Access(t)
+	go func() {
+		done <- d.Follow(context.Background(), a, r.Conversation(), func(turn policy.Turn) { heard <- turn })
+	}()
+	for i, text := range []string{"one", "two", "three"} {
+		if i > 0 {
+			d.Say(t, r, i+1, text)
+		}
+		if turn := <-heard; turn.Seq != i+1 || turn.Words.Reveal() != text {
+			t.Errorf("turn %d is %+v", i+1, turn)
+		}
+	}
+	d.Say(t, r, 4, "four")
+	d.End(t, r)
+	if err := <-done; err != nil || len(heard) != 1 || (<-heard).Seq != 4 {
+		t.Errorf("at the end: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	on := d.Start(t, policy.Facts{})
+	d.Say(t, on, 1, "x")
+	if err := d.Follow(ctx, a, on.Conversation(), func(policy.Turn) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody follows: %v", err)
+	}
+	if err := d.Follow(t.Context(), a, policy.NewConversationID(), nil); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("one that is not there: %v", err)
+	}
+	if err := d.Follow(t.Context(), policy.Access{}, r.Conversation(), nil); !errors.Is(err, policy.ErrNotGranted) {
+		t.Errorf("without access: %v", err)
+	}
+	if err := d.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Ping(context.Background()); err == nil {
+		t.Error("a closed store answers")
+	}
+}
+
 // needles are words that no file may hold.
 func needles() []string { return []string{"xylophonecanary", "sip:jaycanary@"} }
 

@@ -19,6 +19,8 @@ type Store interface {
 	Settle(context.Context, policy.Settled) error
 	Conversations(context.Context, policy.Access, store.Filter) ([]policy.Record, error)
 	Conversation(context.Context, policy.Access, policy.ConversationID) (policy.Record, error)
+	Follow(context.Context, policy.Access, policy.ConversationID, func(policy.Turn)) error
+	Ping(context.Context) error
 	Journal() *store.Journal
 	Interrupted() []policy.ConversationID
 	Close() error
@@ -47,6 +49,7 @@ func Run(t *testing.T, b Backend) {
 		"journal":            testJournal,
 		"concurrent":         testConcurrent,
 		"beside":             testBeside,
+		"follow":             testFollow,
 		"sealed":             testSealed,
 		"killed":             testKilled,
 		"reopened":           testReopened,
