@@ -42,7 +42,7 @@ func examineFlite(ctx context.Context, c *Config) finding {
 	if err != nil {
 		return missing("flite", fmt.Errorf("%w; %s", err, fliteRemedy))
 	}
-	err = withArena(func(a *media.Arena) error {
+	err = withArena(c.Flite.PromptsKiB<<10, func(a *media.Arena) error {
 		v, err := flite.New(ctx, c.Flite, a)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func examineSphinx(ctx context.Context, c *Config) finding {
 		return missing("sphinx", fmt.Errorf("%w; %s", err, sphinxRemedy))
 	}
 	began := time.Now()
-	err = withArena(func(a *media.Arena) error {
+	err = withArena(0, func(a *media.Arena) error {
 		sc, err := c.sphinx()
 		if err != nil {
 			return err
@@ -96,10 +96,10 @@ func examineSphinx(ctx context.Context, c *Config) finding {
 	return fine("sphinx", "%s loads its models and vocabularies in %s", path, time.Since(began).Round(100*time.Millisecond))
 }
 
-// withArena lends a small arena.
-func withArena(f func(*media.Arena) error) error {
-	const enough = 512 << 10
-	a, err := media.NewArena(enough)
+// withArena lends an arena with a little more than that many bytes.
+func withArena(bytes int, f func(*media.Arena) error) error {
+	const beside = 512 << 10
+	a, err := media.NewArena(bytes + beside)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the limit and the remedy
 	}

@@ -38,7 +38,7 @@ func readScript(name string) (*script.Script, error) {
 		}
 		return script.Parse(name, data) //nolint:wrapcheck // it names file and line
 	}
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(name) //nolint:gosec // the operator names it
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; write the path of a script from the folder in which lethe is started, or embedded:support", err)
 	}
