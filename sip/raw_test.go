@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"lethe/media"
 	"lethe/policy"
 )
 
@@ -175,83 +174,6 @@ func TestAckNeverComes(t *testing.T) {
 	}
 }
 
-func TestCancelBeforeTheAnswer(t *testing.T) {
-	r := &record{}
-	d := deps(t, r)
-	u, err := New(loopback(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	let := make(chan struct{})
-	real := u.plane.answer
-	u.plane.answer = func(terms media.Terms, offer []byte) (stream, []byte, error) {
-		<-let
-		return real(terms, offer)
-	}
-	listen(t, u)
-	w := dialUDP(t, address(t, u, "UDP"))
-	s := newScript(w)
-	w.send(s.invite())
-	if m := w.read(patience); !strings.HasPrefix(m, "SIP/2.0 100") {
-		t.Fatalf("got %q", m)
-	}
-	w.send(s.message("CANCEL", s.seq, "", ""))
-	seen := w.read(patience) + w.read(patience)
-	if !strings.Contains(seen, "CSeq: 7 CANCEL") || !strings.Contains(seen, "SIP/2.0 487") {
-		t.Fatalf("got %q", seen)
-	}
-	close(let)
-	until(t, "counted", func() bool { return r.count(ResultCancelled) == 1 })
-	if m := w.read(1200 * time.Millisecond); !strings.HasPrefix(m, "SIP/2.0 487") {
-		t.Errorf("the 487 was not repeated but followed by %q", m)
-	}
-}
-
-// TestCancelCrossesAnswer has the CANCEL arrive at the very moment of the
-// answer: whatever comes out first, the other must never follow.
-func TestCancelCrossesAnswer(t *testing.T) {
-	r := &record{}
-	u := quick(t, loopback(), deps(t, r))
-	for i := range 40 {
-		w := dialUDP(t, address(t, u, "UDP"))
-		s := newScript(w)
-		w.send(s.invite())
-		for range i * 20 {
-			_ = random()
-		}
-		w.send(s.message("CANCEL", s.seq, "", ""))
-		var finals []string
-		for len(finals) < 2 { // of the CANCEL and of the INVITE
-			m := w.read(patience)
-			if m == "" {
-				t.Fatal("no final response")
-			}
-			if !strings.HasPrefix(m, "SIP/2.0 1") {
-				finals = append(finals, m)
-			}
-		}
-		var final string
-		for _, m := range finals {
-			if strings.Contains(header(m, "CSeq"), "INVITE") {
-				final = m
-			}
-		}
-		code := final[8:11]
-		s.to = tagOf(final)
-		for range 2 {
-			m := w.read(30 * time.Millisecond)
-			if strings.Contains(header(m, "CSeq"), "INVITE") && m[8:11] != code {
-				t.Fatalf("%s was followed by %s", code, m[8:11])
-			}
-		}
-		if code == "200" {
-			w.send(s.ack())
-			w.send(s.later("BYE", s.seq+1, "", ""))
-		}
-	}
-	until(t, "all over", func() bool { return r.count(ResultCancelled)+r.count(ResultCaller) == 40 })
-}
-
 func TestInDialogChecks(t *testing.T) {
 	u := quick(t, loopback(), deps(t, &record{}))
 	w := dialUDP(t, address(t, u, "UDP"))
@@ -277,108 +199,6 @@ func TestInDialogChecks(t *testing.T) {
 	w.want("SIP/2.0 200")
 	w.send(s.later("BYE", s.seq+5, "", ""))
 	w.want("SIP/2.0 481")
-}
-
-func TestHoldAndResume(t *testing.T) {
-	u := quick(t, loopback(), deps(t, &record{}))
-	w := dialUDP(t, address(t, u, "UDP"))
-	s := newScript(w)
-	s.answered()
-	for i, d := range [][2]string{{"sendonly", "recvonly"}, {"sendrecv", "sendrecv"}, {"inactive", "inactive"}} {
-		seq := s.seq + 1 + i
-		re := *s
-		re.seq = seq
-		body := strings.Replace(offerSDP, "o=- 1 1", fmt.Sprintf("o=- 1 %d", i+2), 1) + "a=" + d[0] + "\r\n"
-		w.send(s.later("INVITE", seq, "Content-Type: application/sdp\r\n", body))
-		ok := w.finalTo(seq)
-		if !strings.Contains(bodyOf(ok), "a="+d[1]) && d[1] != "sendrecv" {
-			t.Errorf("%s was answered with\n%s", d[0], bodyOf(ok))
-		}
-		if i == 0 { // a second and a third before the ACK: one waits, one is too many
-			early := *s
-			early.seq = seq + 100
-			w.send(s.later("INVITE", early.seq, "Content-Type: application/sdp\r\n", body))
-			for m := ""; !strings.HasPrefix(m, "SIP/2.0 100") || header(m, "CSeq") != fmt.Sprintf("%d INVITE", early.seq); {
-				m = w.read(patience)
-			}
-			w.send(s.later("INVITE", seq+101, "Content-Type: application/sdp\r\n", body))
-			if m := w.finalTo(seq + 101); !strings.HasPrefix(m, "SIP/2.0 500") || header(m, "Retry-After") == "" {
-				t.Fatalf("got %q", m)
-			}
-			w.send(re.ack())
-			if m := w.finalTo(early.seq); !strings.HasPrefix(m, "SIP/2.0 200") {
-				t.Fatalf("the one that overtook the ACK got %q", m)
-			}
-			re = early
-			s.seq += 101
-		}
-		w.send(re.ack())
-		for w.read(100*time.Millisecond) != "" { // repeated answers
-		}
-	}
-	w.send(s.later("INVITE", s.seq+50, "", "")) // no offer: we make one
-	ok := w.finalTo(s.seq + 50)
-	if !strings.Contains(bodyOf(ok), "m=audio") || !strings.Contains(bodyOf(ok), "a=sendrecv") {
-		t.Errorf("no offer in\n%s", ok)
-	}
-	w.send(s.later("ACK", s.seq+50, "Content-Type: application/sdp\r\n", offerSDP))
-	for w.read(100*time.Millisecond) != "" { // repeated answers
-	}
-	w.send(s.later("INVITE", s.seq+51, "Content-Type: application/sdp\r\n", "rubbish"))
-	if m := w.finalTo(s.seq + 51); !strings.HasPrefix(m, "SIP/2.0 400") {
-		t.Errorf("malformed SDP got %q", m)
-	}
-	w.send(s.later("BYE", s.seq+52, "", ""))
-	for m := ""; !strings.HasPrefix(m, "SIP/2.0 200") || !strings.HasSuffix(header(m, "CSeq"), "BYE"); {
-		m = w.read(patience)
-	}
-}
-
-// finalTo is the next final response to the INVITE of the CSeq.
-func (w *wire) finalTo(seq int) string {
-	w.t.Helper()
-	for {
-		m := w.read(patience)
-		if m == "" {
-			w.t.Fatalf("no final response to %d", seq)
-		}
-		if strings.HasPrefix(m, "SIP/2.0 ") && m[8] != '1' && header(m, "CSeq") == fmt.Sprintf("%d INVITE", seq) {
-			return m
-		}
-	}
-}
-
-func TestDelayedOffer(t *testing.T) {
-	r := &record{}
-	u := quick(t, loopback(), deps(t, r))
-	for name, answer := range map[string]string{"good": offerSDP, "none": "", "bad": "rubbish"} {
-		t.Run(name, func(t *testing.T) {
-			w := dialUDP(t, address(t, u, "UDP"))
-			s := newScript(w)
-			s.body = ""
-			w.send(s.invite())
-			ok := w.want("SIP/2.0 200")
-			if !strings.Contains(bodyOf(ok), "m=audio ") {
-				t.Fatalf("no offer in the 200: %q", ok)
-			}
-			s.to = tagOf(ok)
-			extra := ""
-			if answer != "" {
-				extra = "Content-Type: application/sdp\r\n"
-			}
-			w.send(s.later("ACK", s.seq, extra, answer))
-			if name == "good" {
-				w.send(s.later("BYE", s.seq+1, "", ""))
-				w.want("SIP/2.0 200")
-				return
-			}
-			bye := w.want("BYE ")
-			if !strings.Contains(header(bye, "Reason"), "cause=400") {
-				t.Errorf("Reason %q", header(bye, "Reason"))
-			}
-			w.send(replyOK(bye))
-		})
-	}
 }
 
 // TestByeGoesByTheConnection: the peer's Contact can't be reached, as behind

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,8 @@ func TestRefusals(t *testing.T) {
 		{name: "version", swap: [2]string{"SIP/2.0\r\nVia", "SIP/7.0\r\nVia"}, want: "505"},
 		{name: "no Contact", swap: [2]string{"Contact: ", "X-Contact: "}, want: "400"},
 		{name: "Contact of another scheme", swap: [2]string{"<sip:peer@", "<http:peer@"}, want: "400"},
+		{name: "Contact with a space", swap: [2]string{"<sip:peer@", "<sip:pe er@"}, want: "400"},
+		{name: "route with a quote", edit: func(s *script) { s.extra = "Record-Route: <sip:a\"b;lr>\r\n" }, want: "400"},
 		{name: "two From", edit: func(s *script) { s.extra = "From: <sip:b@c>;tag=2\r\n" }, want: "400"},
 		{name: "no From tag", swap: [2]string{";tag=", ";gat="}, want: "400"},
 		{name: "method of CSeq", swap: [2]string{"7 INVITE", "7 BYE"}, want: "400"},
@@ -242,4 +245,31 @@ func TestConfigErrorsNameKeyAndRemedy(t *testing.T) {
 	if _, err := New(Config{}, deps(t, &record{})); err == nil || !strings.Contains(err.Error(), "sip.trunks") || !strings.Contains(err.Error(), "sip.insecure_udp") {
 		t.Errorf("an empty section: %v", fmt.Sprint(err))
 	}
+}
+
+// TestHalfOpenInvites: what is never acknowledged takes places, no more, and
+// gives them back.
+func TestHalfOpenInvites(t *testing.T) {
+	r := &record{}
+	conf := loopback()
+	conf.MaxCalls = 30
+	u := quick(t, conf, deps(t, r))
+	w := dialUDP(t, address(t, u, "UDP"))
+	before := runtime.NumGoroutine()
+	const invites = 400
+	for range invites {
+		w.send(newScript(w).invite())
+	}
+	until(t, "most were refused", func() bool { return r.count(ResultRefused) >= invites/2 })
+	if n := runtime.NumGoroutine(); n > before+8*conf.MaxCalls {
+		t.Errorf("%d goroutines before, %d in the flood", before, n)
+	}
+	r.mu.Lock()
+	most := r.most
+	r.mu.Unlock()
+	if most > conf.MaxCalls {
+		t.Errorf("%d calls at once", most)
+	}
+	until(t, "all given up", func() bool { return len(u.all()) == 0 })
+	newScript(dialUDP(t, w.to)).answered()
 }

@@ -87,8 +87,9 @@ func TestStrangersGetFewConnectionsForAShortTime(t *testing.T) {
 		}
 		close(accepted)
 	}()
-	if m := over.read(patience); m != "" {
-		t.Errorf("one too many got %q", m)
+	began := time.Now()
+	if m := over.read(patience); m != "" || time.Since(began) > patience/2 {
+		t.Errorf("one too many got %q after %v", m, time.Since(began))
 	}
 	if err := held[0].Close(); err != nil {
 		t.Error(err)
