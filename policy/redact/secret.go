@@ -111,8 +111,10 @@ func label(toks []token, i int) (n int, digitsOnly bool) {
 	switch toks[i].text {
 	case "password", "passwd", "passphrase", "pwd", "passwort", "apikey", "api_key":
 		return 1, false
-	case "secret", "token":
-		return 1, false
+	case "secret", "token": // in speech the words are too common
+		if w := next(1); w == ":" || w == "=" {
+			return 1, false
+		}
 	case "pass":
 		if w := next(1); w == "phrase" || w == "word" {
 			return 2, false

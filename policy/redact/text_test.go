@@ -67,6 +67,8 @@ func TestText(t *testing.T) {
 		{"PIN 1234 please", "PIN [secret] please"},
 		{"the security code is 123", "the security code is [secret]"},
 		{"my password is wrong", "my password is wrong"},
+		{"the secret is out", "the secret is out"},
+		{"token=abc123", "token=[secret]"},
 		{"Authorization: Bearer abcdef0123456789xyz", "Authorization: [secret]"},
 		{"key sk-live-abcdefghijklmnop1234", "key [secret]"},
 		{"https://bob:pa55@example.org/x", "[secret]/x"},
