@@ -74,7 +74,7 @@ type Follower func(ctx context.Context, callID string, emit func(Event)) error
 // and End in the time of the stream, if they are known.
 type Event struct {
 	At      int64  `json:"at_ms"`
-	Kind    string `json:"kind"`            // calling, answered, said, keys, heard, latency, ended
+	Kind    string `json:"kind"`            // calling, answered, said, keys, heard, latency, silent, ended
 	Party   string `json:"party,omitempty"` // caller, agent or call
 	Text    string `json:"text,omitempty"`
 	Final   bool   `json:"final"`

@@ -161,6 +161,12 @@ func TestTrailing(t *testing.T) {
 	if got := c.trailing(); got < 290*time.Millisecond || got > 310*time.Millisecond {
 		t.Errorf("300 ms of silence were taken for %v", got)
 	}
+	for i := 16000; i < len(c.pcm); i++ {
+		c.pcm[i] = int16(200 - 400*(i%2)) // the room
+	}
+	if got := c.trailing(); got < 290*time.Millisecond || got > 310*time.Millisecond {
+		t.Errorf("300 ms of a room were taken for %v", got)
+	}
 	if got := (clip{make([]int16, 100), 16000}).trailing(); got < 0 {
 		t.Errorf("silence alone: %v", got)
 	}

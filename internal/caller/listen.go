@@ -75,12 +75,20 @@ func level(s []int16) float64 {
 	return math.Sqrt(sum / float64(len(s)))
 }
 
-// trailing is how much of the end of c is silence: the speech in it was over
-// that much before its last sample.
+// trailing is how much of the end of c is silence, or the noise of the room in
+// which it was recorded (26 dB below its loudest 10 ms): the speech in it was
+// over that much before its last sample.
 func (c clip) trailing() time.Duration {
 	step := c.rate / 100
 	n := len(c.pcm)
-	for n >= step && step > 0 && level(c.pcm[n-step:n]) < loud {
+	if step == 0 {
+		return 0
+	}
+	quiet := float64(loud)
+	for at := 0; at+step <= n; at += step {
+		quiet = max(quiet, level(c.pcm[at:at+step])/20)
+	}
+	for n >= step && level(c.pcm[n-step:n]) < quiet {
 		n -= step
 	}
 	return time.Duration(len(c.pcm)-n) * time.Second / time.Duration(c.rate)

@@ -16,6 +16,9 @@ const (
 	tick = 20 * time.Millisecond
 	// pause is the silence after which the far end is taken to have finished.
 	pause = time.Second
+	// silent is how long without a packet is told: far ends that save packets
+	// when nobody speaks send one now and then all the same.
+	silent = 3 * time.Second
 	// goodbye is how long hanging up and the last of the text may take.
 	goodbye = 3 * time.Second
 )
@@ -38,6 +41,9 @@ type call struct {
 	begun  time.Time
 	mute   bool // the far end did not answer the last line: it is not waited for again
 	result Result
+
+	received uint64    // packets, when it was last looked
+	lively   time.Time // when there was last one more
 }
 
 // place dials, plays the script and hangs up.
@@ -267,7 +273,9 @@ func (c *call) until(ctx context.Context, limit time.Duration, ready func(time.T
 	clock := time.NewTicker(tick)
 	defer clock.Stop()
 	for {
-		if ready(time.Now()) {
+		now := time.Now()
+		c.alive(now)
+		if ready(now) {
 			return true, nil
 		}
 		select {
@@ -282,8 +290,20 @@ func (c *call) until(ctx context.Context, limit time.Duration, ready func(time.T
 	}
 }
 
-// measure takes the figures while the stream still is.
+// alive notes when packets came.
+func (c *call) alive(now time.Time) {
+	if n := c.stream.Stats().Received; n != c.received || c.lively.IsZero() {
+		c.received, c.lively = n, now
+	}
+}
+
+// measure takes the figures while the stream still is, and tells when the far
+// end went silent altogether: it may be gone without a BYE.
 func (c *call) measure() {
+	now := time.Now()
+	if c.alive(now); !c.result.HungUp && now.Sub(c.lively) > silent {
+		c.view.emit(Event{Kind: "silent", Party: "call", Text: fmt.Sprintf("nothing was received in the last %.0f s", now.Sub(c.lively).Seconds())})
+	}
 	s := c.stream.Stats()
 	r := &c.result
 	r.Codec, r.Sent, r.Received, r.Lost, r.Jitter = s.Codec, s.Sent, s.Received, s.Lost, s.Jitter

@@ -80,6 +80,8 @@ func human(e Event) string {
 		return at + who("call") + fmt.Sprintf("the answer began %d ms after the end of speech", e.Latency)
 	case "calling", "answered":
 		return at + who("call") + e.Kind + " " + text
+	case "silent":
+		return at + who("call") + text
 	case "ended":
 		return at + who("call") + e.Kind
 	}

@@ -15,21 +15,22 @@ import (
 	"time"
 )
 
-// Human speech, read aloud by a person and shipped by Debian with its text.
+// Human speech: three clips of two people, shipped by Debian with their text
+// (pocketsphinx-testdata).
 const (
-	human     = "/usr/share/pocketsphinx/test/data/cards/005.wav"
-	humanText = "eight of spades four of clubs seven of hearts"
+	clips     = "/usr/share/pocketsphinx/test/data/"
+	humanText = "ten of clubs seven of clubs go forward ten meters"
 )
 
-// cardDesk answers at the number cards, whose vocabulary is all cards of a
-// pack, not the sentence that will be said.
+// cardDesk answers at the number cards, whose vocabulary is all cards of a pack
+// and the commands of a toy, not just what will be said.
 func cardDesk(t *testing.T) (settings string, home string) {
 	t.Helper()
 	home = t.TempDir()
 	script := "language: en-US\ngreeting: Which cards do you hold?\n" +
-		"intents:\n  - name: cards\n    phrases: [ace of spades, three of diamonds]\n    replies: [I have written that down.]\n" +
-		"fallback:\n  replies: [I have written that down.]\n  limit: 9\n  then: end\n" +
-		"no_input:\n  replies: [Which cards?]\n  limit: 9\n  then: end\n" +
+		"intents:\n  - name: cards\n    phrases: [ace of spades, three of diamonds]\n    replies: [\"I have written that down.\"]\n" +
+		"fallback:\n  replies: [\"I have written that down.\"]\n  limit: 9\n  then: end\n" +
+		"no_input:\n  replies: [\"Which cards?\"]\n  limit: 9\n  then: end\n" +
 		"goodbye: Goodbye.\n"
 	if err := os.WriteFile(filepath.Join(home, "cards.yaml"), []byte(script), 0o600); err != nil {
 		t.Fatal(err)
@@ -40,6 +41,12 @@ func cardDesk(t *testing.T) (settings string, home string) {
 			pack = append(pack, rank+" of "+suit)
 		}
 	}
+	for _, way := range strings.Fields("forward backward") {
+		for _, n := range strings.Fields("one two three five ten twenty") {
+			pack = append(pack, fmt.Sprintf("go %s %s meters", way, n))
+		}
+	}
+	pack = append(pack, "turn left", "turn right", "stop")
 	return fmt.Sprintf("numbers: {cards: {script: %q, vocabulary: [%s]}}\n", filepath.Join(home, "cards.yaml"), strings.Join(pack, ", ")), home
 }
 
@@ -64,14 +71,32 @@ func wordsOf(t *testing.T, c told, s *server) {
 // greeted is how long a caller has to be quiet: the disclosure is said first.
 const greeted = 20
 
-// sox converts the human clip: silence before it until the agent has spoken,
-// and some after it.
-func sox(t *testing.T, out string, format ...string) {
+// speech makes one file of the clips: silence until the agent has spoken, and
+// four seconds after each clip.
+func speech(t *testing.T, out string, format ...string) {
 	t.Helper()
-	args := append([]string{human}, append(format, out, "pad", fmt.Sprint(greeted), "6")...)
-	if b, err := exec.CommandContext(t.Context(), tool(t, "sox", "sox"), args...).CombinedOutput(); err != nil {
-		t.Fatalf("sox: %v\n%s", err, b)
+	sox := tool(t, "sox", "sox")
+	run := func(args ...string) {
+		if b, err := exec.CommandContext(t.Context(), sox, args...).CombinedOutput(); err != nil {
+			t.Fatalf("sox: %v\n%s", err, b)
+		}
 	}
+	dir := t.TempDir()
+	var parts []string
+	for i, in := range [][]string{
+		{clips + "cards/001.wav"},
+		{clips + "cards/003.wav"},
+		{"-t", "raw", "-r", "16000", "-e", "signed", "-b", "16", "-c", "1", clips + "goforward.raw"},
+	} {
+		part := filepath.Join(dir, fmt.Sprintf("%d.wav", i))
+		before := "0"
+		if i == 0 {
+			before = fmt.Sprint(greeted)
+		}
+		run(append(in, "-r", "8000", part, "pad", before, "4")...)
+		parts = append(parts, part)
+	}
+	run(append(append(parts, format...), out)...)
 }
 
 const sippCall = `<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -117,7 +142,7 @@ const sippCall = `<?xml version="1.0" encoding="ISO-8859-1" ?>
     ]]>
   </send>
   <nop><action><exec rtp_stream="AUDIO,1,0,PCMU/8000"/></action></nop>
-  <pause milliseconds="30000"/>
+  <pause milliseconds="40000"/>
   <send retrans="500">
     <![CDATA[
       BYE [next_url] SIP/2.0
@@ -143,14 +168,14 @@ func TestPeerSipp(t *testing.T) {
 	s := serve(t, home, settings)
 	peer := t.TempDir()
 	audio := filepath.Join(peer, "in.ulaw")
-	sox(t, audio, "-r", "8000", "-c", "1", "-e", "mu-law", "-b", "8", "-t", "raw")
+	speech(t, audio, "-r", "8000", "-c", "1", "-e", "mu-law", "-b", "8", "-t", "raw")
 	scenario := filepath.Join(peer, "call.xml")
 	if err := os.WriteFile(scenario, []byte(strings.Replace(sippCall, "AUDIO", audio, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := strings.Cut(free(t), ":")
 	cmd := exec.CommandContext(t.Context(), tool(t, "sipp", "sip-tester"), s.sip, "-sf", scenario, "-m", "1", "-nostdin",
-		"-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port, "-timeout", "60s", "-timeout_error")
+		"-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port, "-timeout", "90s", "-timeout_error")
 	cmd.Dir = peer
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("sipp: %v\n%s\n%s", err, tail(b), s.said())
@@ -166,7 +191,7 @@ func TestPeerBaresip(t *testing.T) {
 	s := serve(t, home, settings)
 	peer := t.TempDir()
 	audio := filepath.Join(peer, "in.wav")
-	sox(t, audio, "-r", "8000", "-c", "1", "-b", "16")
+	speech(t, audio, "-r", "8000", "-c", "1", "-b", "16")
 	config := fmt.Sprintf("module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n"+
 		"module_app account.so\nmodule_app menu.so\naudio_source aufile,%s\naudio_player aufile,%s\naudio_srate 8000\naudio_channels 1\n"+
 		"snd_path %s\nsip_listen 127.0.0.1:0\nrtp_ports 33000-33999\n", audio, filepath.Join(peer, "out.wav"), peer)
@@ -175,7 +200,7 @@ func TestPeerBaresip(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), tool(t, "baresip", "baresip-core"), "-f", peer, "-e", "d sip:cards@"+s.sip, "-t", "32")
+	cmd := exec.CommandContext(t.Context(), tool(t, "baresip", "baresip-core"), "-f", peer, "-e", "d sip:cards@"+s.sip, "-t", "42")
 	cmd.Dir = peer
 	out, err := cmd.CombinedOutput()
 	if err != nil {
