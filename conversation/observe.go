@@ -46,17 +46,16 @@ const (
 	Ended               // Reason: the outcome
 )
 
-var kinds = [...]string{
-	Began: "began", Disclosed: "disclosed", EngineOpened: "engine opened", EngineLost: "engine lost",
-	SpeechStarted: "speech started", SpeechStopped: "speech stopped", PartialHeard: "partial heard",
-	FinalHeard: "final heard", ReplyStarted: "reply started", AgentCut: "agent cut", KeyPressed: "key pressed",
-	NoInput: "no input", NotUnderstood: "not understood", MindFailed: "mind failed", VoiceFailed: "voice failed",
-	TransferFailed: "transfer failed", ArchiveFailed: "archive failed", Ended: "ended",
-}
-
 func (k Kind) String() string {
-	if int(k) < len(kinds) && kinds[k] != "" {
-		return kinds[k]
+	names := [...]string{
+		Began: "began", Disclosed: "disclosed", EngineOpened: "engine opened", EngineLost: "engine lost",
+		SpeechStarted: "speech started", SpeechStopped: "speech stopped", PartialHeard: "partial heard",
+		FinalHeard: "final heard", ReplyStarted: "reply started", AgentCut: "agent cut", KeyPressed: "key pressed",
+		NoInput: "no input", NotUnderstood: "not understood", MindFailed: "mind failed", VoiceFailed: "voice failed",
+		TransferFailed: "transfer failed", ArchiveFailed: "archive failed", Ended: "ended",
+	}
+	if int(k) < len(names) && names[k] != "" {
+		return names[k]
 	}
 	return "unknown"
 }
