@@ -43,15 +43,15 @@ func TestResamplerBands(t *testing.T) {
 			in, out := way[0], way[1]
 			half := float64(min(in, out)) / 2
 			ripple, images := 0.0, 1e9
-			for part := 0.02; part <= rationalPass; part += 0.08 {
-				pcm := inner(resample(t, in, out, sine(part*half, in, in/4)), out)
+			for part := 0.02; part <= rationalPass; part += 0.1 {
+				pcm := inner(resample(t, in, out, sine(part*half, in, in/8)), out)
 				amplitude, rest := tone(pcm, part*half, out)
 				ripple = max(ripple, math.Abs(decibels(amplitude/20000)))
 				images = min(images, -decibels(rest*math.Sqrt2/20000))
 			}
 			floor := 1e9
-			for hz := half; hz < float64(in)/2; hz += half / 7.3 {
-				pcm := inner(resample(t, in, out, sine(hz, in, in/4)), out)
+			for hz := half; hz < float64(in)/2; hz += half / 3.7 {
+				pcm := inner(resample(t, in, out, sine(hz, in, in/8)), out)
 				floor = min(floor, -decibels(rms(pcm)*math.Sqrt2/20000))
 			}
 			t.Logf("ripple %.4f dB, images %.1f dB, stop-band %.1f dB", ripple, images, floor)
