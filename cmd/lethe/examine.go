@@ -83,7 +83,10 @@ func examineKeys(path string) finding {
 func examineFolder(name, file string) finding {
 	dir := filepath.Dir(file)
 	for {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		if info, err := os.Stat(dir); err == nil {
+			if !info.IsDir() {
+				return missing(name, fmt.Errorf("%s can't be made: %s is no folder; set store.file and store.keys", file, dir))
+			}
 			break
 		}
 		up := filepath.Dir(dir)

@@ -21,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(beLethe) != "" {
+		main()
+	}
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(); err != nil && code == 0 {
@@ -90,6 +93,7 @@ type served struct {
 	out, log buffer
 	stop     context.CancelFunc
 	done     chan error
+	arena    float64 // bytes in use before the first call
 }
 
 const testConfig = `
@@ -150,6 +154,7 @@ func startServing(t *testing.T, config string, env ...string) *served {
 		t.Fatalf("it did not start: %v\n%s", err, s.out.String())
 	}
 	t.Cleanup(func() { s.end() })
+	s.arena = s.metric("lethe_arena_used_bytes")
 	return s
 }
 

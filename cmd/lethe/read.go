@@ -21,6 +21,7 @@ func (p place) orQuickstart() place {
 type archive struct {
 	*store.Store
 	access policy.Access
+	rules  policy.Rules
 }
 
 // visit opens the store that the configuration names. Only the sections that
@@ -46,7 +47,7 @@ func (m *Main) visit(ctx context.Context, p place, purpose string) (*archive, er
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reading is not possible: %w", err), s.Close())
 	}
-	return &archive{s, access}, nil
+	return &archive{s, access, c.Policy}, nil
 }
 
 // purpose is the flag of what a person reads for.

@@ -86,7 +86,7 @@ func (s *served) checkMetrics(want transcript) {
 	for name, v := range map[string]float64{
 		"lethe_calls_active": 0, `lethe_calls_total{result="agent"}`: 1, "lethe_frames_born_total": frames, "lethe_frames_forgotten_total": frames,
 		"lethe_frames_held_total": 0, "lethe_audio_lifetime_seconds_count": frames, "lethe_reply_latency_seconds_count": 2,
-		`lethe_sip_responses_total{code="200"}`: 1, "lethe_arena_used_bytes": 0, "lethe_call_panics_total": 0, "lethe_rtp_jitter_seconds_count": 1,
+		`lethe_sip_responses_total{code="200"}`: 1, "lethe_arena_used_bytes": s.arena, "lethe_call_panics_total": 0, "lethe_rtp_jitter_seconds_count": 1,
 	} {
 		if got := s.metric(name); got != v {
 			s.t.Errorf("%s is %v, want %v", name, got, v)

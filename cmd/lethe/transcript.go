@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lethe/policy"
+	"lethe/rights"
 )
 
 // transcriptCmd prints one conversation.
@@ -49,7 +50,12 @@ func (c transcriptCmd) Run(ctx context.Context, m *Main) (err error) {
 	}
 	switch {
 	case c.VCon:
-		return printVCon(m.Stdout, r, m.Now())
+		doc, err := rights.VCon(a.access, r, a.rules, m.Now())
+		if err != nil {
+			return fmt.Errorf("transcript: %w", err)
+		}
+		_, err = m.Stdout.Write(doc)
+		return err //nolint:wrapcheck // of the operator's terminal
 	case c.JSON:
 		return transcriptJSON(m.Stdout, r)
 	}
