@@ -90,6 +90,6 @@ func (t *talk) closeEngine(ctx context.Context) {
 		}
 	}
 	if err := <-closed; err != nil {
-		t.problems = append(t.problems, fmt.Errorf("conversation: the engine's session: %w", err))
+		t.problem(fmt.Errorf("conversation: the engine's session: %w", err))
 	}
 }

@@ -22,11 +22,20 @@ func (t *talk) store(ctx context.Context, by policy.Party, turn policy.Turn) pol
 		err = t.d.Archive.Append(ctx, cleared)
 	}
 	if err != nil {
-		t.problems = append(t.problems, fmt.Errorf("conversation: a turn was not stored: %w", err))
+		t.problem(fmt.Errorf("conversation: a turn was not stored: %w", err))
 		t.trouble(ArchiveFailed, err)
 	}
 	return turn
 }
+
+// problem keeps an error for the end; a long call on a full disk has many.
+func (t *talk) problem(err error) {
+	if len(t.problems) < maxProblems {
+		t.problems = append(t.problems, err)
+	}
+}
+
+const maxProblems = 8
 
 // keep stores what the agent said.
 func (t *talk) keep(ctx context.Context, w policy.Words, interrupted bool) policy.Turn {

@@ -193,6 +193,7 @@ func (v *Voice) Prepare(ctx context.Context, texts []string) error {
 				continue
 			}
 			if err := u.speak(ctx, s); errors.Is(err, errNoRoom) {
+				v.known.drop(at)
 				return nil
 			} else if err != nil {
 				return err

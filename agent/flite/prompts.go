@@ -100,6 +100,16 @@ func (p *prompts) collect(_ context.Context, samples []int16, rate int) error {
 	return nil
 }
 
+// drop gives up what was collected since at.
+func (p *prompts) drop(at int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.shut {
+		clear(p.mem[at:p.used])
+		p.used = at
+	}
+}
+
 // keep makes what was collected since at known as a sentence.
 func (p *prompts) keep(sentence string, at int) {
 	p.mu.Lock()
