@@ -67,7 +67,7 @@ type Call struct {
 	early    *incoming // a re-INVITE that waits for the ACK before it
 	leaving  *command  // a hangup that waits for the ACK of our 2xx
 	serving  context.CancelFunc
-	served   chan error
+	served   chan verdict
 	referral *referral
 	side     sync.WaitGroup
 
@@ -89,6 +89,9 @@ type command struct {
 	reason string
 	refer  *referral // nil: hang up
 }
+
+// verdict is what a conversation returned.
+type verdict struct{ err error }
 
 func newCall(u *UA, t *transport) *Call {
 	return &Call{
@@ -192,8 +195,8 @@ func (c *Call) attend(ctx context.Context) {
 			c.acked(ctx, ack)
 		case <-c.unacked.due():
 			c.repeat(ctx)
-		case err := <-c.served:
-			c.servedEnded(ctx, err)
+		case v := <-c.served:
+			c.servedEnded(ctx, v.err)
 		case <-c.stream.Done():
 			c.mediaEnded(ctx)
 		case <-ctx.Done():
@@ -226,7 +229,7 @@ func (c *Call) handle(ctx context.Context, e event) {
 	case stack.INVITE:
 		c.reinvited(ctx, in)
 	case stack.OPTIONS:
-		c.ua.options(in)
+		in.reply(in.capabilities()) // whatever new calls would get
 	case stack.NOTIFY:
 		c.notified(in)
 	default:
@@ -310,8 +313,8 @@ func (c *Call) mediaEnded(ctx context.Context) {
 		t := time.NewTimer(graceServe)
 		defer t.Stop()
 		select {
-		case err := <-c.served:
-			c.servedEnded(ctx, err)
+		case v := <-c.served:
+			c.servedEnded(ctx, v.err)
 			return
 		case <-t.C:
 		}

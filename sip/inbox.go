@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -101,12 +100,17 @@ func (u *UA) options(in *incoming) {
 		in.refuse(stack.StatusServiceUnavailable, retryAfter(retryFull))
 		return
 	}
-	in.reply(in.response(stack.StatusOK,
+	in.reply(in.capabilities())
+}
+
+// capabilities is a 200 to OPTIONS.
+func (in *incoming) capabilities() *stack.Response {
+	return in.response(stack.StatusOK,
 		stack.NewHeader("Allow", allowed),
 		stack.NewHeader("Accept", sdpType),
 		stack.NewHeader("Accept-Encoding", "identity"),
 		stack.NewHeader("Accept-Language", "en"),
-		stack.NewHeader("Supported", "")))
+		stack.NewHeader("Supported", ""))
 }
 
 // fault is the code of what makes a request unsound, 0 if it is sound (RFC
@@ -234,7 +238,7 @@ func (in *incoming) response(code int, headers ...stack.Header) *stack.Response 
 // respond sends, and counts what went out.
 func (in *incoming) respond(res *stack.Response) error {
 	err := in.tx.Respond(res)
-	if err == nil || errors.Is(err, stack.ErrTransactionCanceled) {
+	if err == nil {
 		in.t.ua.responded(res.StatusCode)
 	}
 	return err

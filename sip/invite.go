@@ -162,6 +162,7 @@ func (c *Call) answer(ctx context.Context, in *incoming) bool {
 		if err := in.tx.Respond(in.response(stack.StatusRequestTerminated)); err != nil && !errors.Is(err, stack.ErrTransactionCanceled) {
 			c.ua.log.Debug("sip: a response could not be sent", "transport", in.t.proto)
 		}
+		c.ua.responded(stack.StatusRequestTerminated)
 		return c.withdrawn()
 	}
 	if err != nil {
@@ -196,7 +197,6 @@ func (c *Call) ok(in *incoming, body []byte) *stack.Response {
 	contact := c.d.contact
 	res.AppendHeader(&contact)
 	res.AppendHeader(stack.NewHeader("Allow", allowed))
-	res.AppendHeader(stack.NewHeader("Supported", ""))
 	kind := stack.ContentTypeHeader(sdpType)
 	res.AppendHeader(&kind)
 	res.SetBody(body)

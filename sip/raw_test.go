@@ -191,6 +191,9 @@ func TestInDialogChecks(t *testing.T) {
 	if m := w.want("SIP/2.0 405"); header(m, "Allow") != allowed {
 		t.Errorf("405 without Allow: %q", m)
 	}
+	u.Drain()
+	w.send(newScript(w).later("OPTIONS", 1, "", ""))
+	w.want("SIP/2.0 503")
 	w.send(s.later("OPTIONS", s.seq+2, "", ""))
 	w.want("SIP/2.0 200")
 	w.send(s.later("NOTIFY", s.seq+3, "Event: refer\r\n", "SIP/2.0 200 OK"))

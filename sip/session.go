@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -118,11 +119,11 @@ func (c *Call) accept(msg stack.Message) (err error) {
 // converse starts the conversation.
 func (c *Call) converse(ctx context.Context) {
 	ctx, c.serving = context.WithCancel(ctx)
-	served := make(chan error, 1)
+	served := make(chan verdict, 1)
 	c.served = served
 	go func() {
 		var err error
-		defer func() { served <- err }()
+		defer func() { served <- verdict{err} }()
 		defer c.ua.recovered(&err)
 		err = c.ua.deps.Serve(ctx, c, c.facts)
 	}()
@@ -179,10 +180,8 @@ func (c *Call) quit(ctx context.Context, e *Ended, code int, text string) {
 	if code != 0 {
 		req.AppendHeader(stack.NewHeader("Reason", fmt.Sprintf(`SIP;cause=%d;text="%s"`, code, quotable(text, code))))
 	}
-	if ctx.Err() != nil { // closed in haste: say it, and do not wait
-		if err := c.d.t.layer.WriteMsg(req); err != nil {
-			c.ua.log.Debug("sip: a BYE could not be sent", "conversation", string(c.id))
-		}
+	if ctx.Err() != nil {
+		c.quitInHaste(req)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ua.timers.life())
@@ -194,6 +193,17 @@ func (c *Call) quit(ctx context.Context, e *Ended, code int, text string) {
 	}
 	defer tx.Terminate()
 	c.byeAnswered(ctx, tx)
+}
+
+// quitInHaste says BYE without waiting, for an answer or for a connection.
+func (c *Call) quitInHaste(bye *stack.Request) {
+	_, err := netip.ParseAddrPort(bye.Destination())
+	if err == nil && (c.t.proto == "UDP" || c.t.connected(bye.Destination())) {
+		err = c.t.layer.WriteMsg(bye)
+	}
+	if err != nil {
+		c.ua.log.Debug("sip: a BYE could not be sent", "conversation", string(c.id))
+	}
 }
 
 // byeAnswered waits for the final response to our BYE.

@@ -17,6 +17,8 @@ const (
 	// sourcesPerRound bounds the addresses that sipgo remembers for a UDP
 	// socket; it forgets them only when its reader ends.
 	sourcesPerRound = 16_384
+	// readBuffer is what the kernel may hold of a burst of datagrams, in bytes.
+	readBuffer = 1 << 20
 	// maxConnections are held at once on one listener, maxStrange of them from
 	// addresses of no trunk, which are closed after strangeLife.
 	maxConnections = 1_024

@@ -58,6 +58,9 @@ func (t *transport) bind(ctx context.Context, key, addr string) (serve func(), e
 		if !ok {
 			return nil, errors.Join(fmt.Errorf("sip: %s: not a UDP socket", key), pc.Close())
 		}
+		if err := conn.SetReadBuffer(readBuffer); err != nil {
+			return nil, errors.Join(bindError(key, addr, err), pc.Close())
+		}
 		d := newDatagrams(conn, t.ua.knows, t.serveUDP)
 		t.local, t.shut, t.ready, t.over = addrPort(pc.LocalAddr()), pc.Close, d.ready, d.over
 		return func() { t.serveUDP(d) }, nil
