@@ -182,10 +182,23 @@ func FuzzTurns(f *testing.F) {
 				m.agentStops(now)
 			case 8:
 				m.answerEnds(now)
-			case 9:
-				m.expired(now)
+			case 9: // what a conversation does then
+				switch m.expired(now) {
+				case quiet:
+					m.asked(now)
+				case lateFinal:
+					m.finalHeard(now, false)
+				case lateMind:
+					m.answerEnds(now)
+				case none:
+				}
 			}
-			if !m.caller && !m.agent && m.next().IsZero() && !m.answer {
+			if !m.caller && !m.agent && m.next().IsZero() {
+				if m.answer && m.mindBy.IsZero() { // a piece waits to be spoken, and may be
+					if m.mayAnswer() {
+						continue
+					}
+				}
 				t.Fatalf("nobody speaks and nothing is waited for: %+v", m)
 			}
 		}
