@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +16,10 @@ import (
 )
 
 // schemas are ours, which is stricter than the draft's in what lethe writes,
-// and the draft's own where PUBLISHED_VCON_SCHEMA names its file.
+// and the draft's own (testdata/README.md).
 func schemas(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
-	files := []string{"testdata/vcon.schema.json"}
-	if f := os.Getenv("PUBLISHED_VCON_SCHEMA"); f != "" {
-		files = append(files, f)
-	}
+	files := []string{"testdata/vcon.schema.json", "testdata/published/vcon_json_schema.json"}
 	out := map[string]*jsonschema.Schema{}
 	for _, f := range files {
 		c := jsonschema.NewCompiler()
