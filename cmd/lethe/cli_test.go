@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -167,5 +168,51 @@ func TestCompletionInBash(t *testing.T) {
 				t.Errorf("%q offers %v, not %s", line, got, w)
 			}
 		}
+	}
+}
+
+// bench asr on a recording of a voice that says what a number's callers say.
+func TestBenchASR(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	wav := filepath.Join(dir, "order.wav")
+	if out, err := exec.CommandContext(t.Context(), "espeak-ng", "-v", "en-us", "-s", "150", "-w", filepath.Join(dir, "22k.wav"), "where is my order").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s: apt-get install espeak-ng", err, out)
+	}
+	if out, err := exec.CommandContext(t.Context(), "sox", filepath.Join(dir, "22k.wav"), "-r", "16000", wav).CombinedOutput(); err != nil { //nolint:gosec // of the test
+		t.Fatalf("%v: %s: apt-get install sox", err, out)
+	}
+	for name, text := range map[string]string{"order.txt": "Where is my order?\n", "phrases.txt": "where is my order\n\ngoodbye\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "22k.wav")); err != nil {
+		t.Fatal(err)
+	}
+	config := configure(t, engineSphinx, "")
+	code, out, complaint := run(t, nil, "bench", "asr", dir, "--phrases", filepath.Join(dir, "phrases.txt"), "--codec", "PCMU", "--json", "--config", config)
+	var got []struct {
+		Codec string
+		Score struct{ Words, Errors int }
+		Cases []struct{ Name, Text, Heard string }
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK {
+		t.Fatalf("%v %d %s %s", err, code, out, complaint)
+	}
+	if len(got) != 1 || got[0].Codec != "PCMU" || got[0].Score.Words != 4 || got[0].Score.Errors > 1 || got[0].Cases[0].Heard == "" {
+		t.Errorf("%+v", got)
+	}
+	code, out, _ = run(t, nil, "bench", "asr", dir, "--number", "support", "--codec", "G722", "--config", config)
+	if code != exitOK || !strings.Contains(out, "word error") || !strings.Contains(out, "G722") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, _, complaint = run(t, nil, "bench", "asr", t.TempDir(), "--config", config)
+	if code != exitNotFound || !strings.Contains(complaint, "put NAME.wav and NAME.txt") {
+		t.Errorf("%d %s", code, complaint)
+	}
+	code, _, complaint = run(t, nil, "bench", "asr", dir, "--number", "nobody", "--config", config)
+	if code != exitNotFound || !strings.Contains(complaint, "nobody") {
+		t.Errorf("%d %s", code, complaint)
 	}
 }

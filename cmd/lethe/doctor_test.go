@@ -57,7 +57,7 @@ func TestDoctorNamesWhatIsMissing(t *testing.T) {
 		"model":           {"LETHE_SPHINX_MODEL=/nonexistent", "model", verdictMissing, "/nonexistent/en-us/mdef", "apt-get install pocketsphinx-en-us"},
 		"port in use":     {"LETHE_SIP_INSECURE_UDP=" + taken.LocalAddr().String(), "port", verdictWarning, "in use", "otherwise set sip.insecure_udp"},
 		"not ours":        {"LETHE_SIP_INSECURE_UDP=192.0.2.1:5060", "port", verdictMissing, "cannot assign", "set sip.insecure_udp"},
-		"folder":          {"LETHE_STORE_FILE=/etc/hostname/lethe.db", "store", verdictMissing, "is no folder", "set store.file"},
+		"folder":          {"LETHE_STORE_FILE=/etc/hostname/data/lethe.db", "store", verdictMissing, "is no folder", "set store.file"},
 		"configuration":   {"LETHE_MEDIA_PORTS=1", "config", verdictMissing, "media.ports", "lethe config check"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func examineFiles(c *Config) finding {
 
 // examineStore opens an existing store, or sees that one could be made.
 func (m *Main) examineStore(ctx context.Context, c *Config) []finding {
-	if _, err := os.Stat(c.Store.File); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(c.Store.File); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return []finding{examineFolder("store", c.Store.File), examineFolder("keys", c.Store.Keys)}
 	}
 	s, err := store.Visit(ctx, c.Store, m.Now)

@@ -68,7 +68,7 @@ func examineModel(c *Config) finding {
 	return fine("model", "%s", c.Sphinx.Model)
 }
 
-const sphinxRemedy = "apt-get install gcc pkg-config libpocketsphinx-dev libsphinxbase-dev, then make build"
+const sphinxRemedy = "apt-get install gcc pkg-config libpocketsphinx-dev pocketsphinx-en-us, then make build"
 
 func examineSphinx(ctx context.Context, c *Config) finding {
 	path, err := sphinx.Find(c.Sphinx.Helper)
