@@ -309,6 +309,9 @@ type guard struct {
 
 func (s *guard) Hear(media.Frame) error {
 	s.frames.Add(1)
+	for range 20 { // time for Shut to come meanwhile
+		runtime.Gosched()
+	}
 	if !s.open.Load() {
 		s.late.Add(1)
 	}
