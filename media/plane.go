@@ -118,7 +118,12 @@ func (p *Plane) Offer(t Terms) (*Stream, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, sdp.Offer(s.terms, s.local, sdp.SendRecv), nil
+	offer := sdp.Offer(s.terms, s.local, sdp.SendRecv)
+	if len(offer) == 0 {
+		s.Close()
+		return nil, nil, fmt.Errorf("%w: none was named", ErrNoCommonCodec)
+	}
+	return s, offer, nil
 }
 
 // ErrUnsupported says that the offer asks for what is not done here, such as

@@ -144,6 +144,9 @@ func (s *Stream) makeUp(d time.Duration, noise bool) {
 		return
 	}
 	pcm := s.box.pcm.Fill(n)
+	if s.line.made >= concealable {
+		s.forgetHistory() // there is nothing left to go on with
+	}
 	if noise {
 		s.box.noise.Fill(pcm)
 	} else {

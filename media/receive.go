@@ -25,7 +25,7 @@ import (
 const (
 	rtpHeader   = 12
 	maxDatagram = 1500
-	trustAfter  = 2 // packets in a row that lock an unannounced source
+	trustAfter  = 3 // packets in a row that lock an unannounced source
 )
 
 // receive drains the socket.
@@ -108,14 +108,18 @@ func parseRTP(b []byte) (h header, payload []byte, ok bool) {
 }
 
 // trusts holds the source lock. The source that signalling announced is
-// trusted at once; another one (the far end is behind a NAT) after packets in
-// a row, and only while nothing is locked.
+// trusted at once, and takes the lock back from another one after packets in a
+// row; another one (the far end is behind a NAT) is trusted after packets in a
+// row, and only while nothing is locked.
 func (s *Stream) trusts(h header, now time.Time) bool {
 	src := s.rtp.source()
-	if s.locked.IsValid() {
-		return src == s.locked
+	switch {
+	case src == s.locked:
+		return true
+	case s.locked.IsValid() && src != s.agreed.Remote:
+		return false
 	}
-	if src != s.agreed.Remote {
+	if src != s.agreed.Remote || s.locked.IsValid() { // the announced source may take its place back
 		if src != s.candidate || h.seq != s.candidateSeq+1 {
 			s.candidate, s.candidateSeq, s.candidateRun = src, h.seq, 1
 			return false
@@ -126,13 +130,17 @@ func (s *Stream) trusts(h header, now time.Time) bool {
 		}
 	}
 	s.locked, s.candidate = src, netip.AddrPort{}
-	s.rtp.aim(src)
-	if s.agreed.RTCPMux {
-		s.control().aim(src)
-	} else if src.Addr() != s.agreed.RemoteRTCP.Addr() {
-		s.control().aim(netip.AddrPortFrom(src.Addr(), src.Port()+1))
-	}
+	s.aimAt(src)
 	return true
+}
+
+// aimAt sends RTP, and RTCP if signalling named another address for it, to
+// where the far end's packets come from.
+func (s *Stream) aimAt(src netip.AddrPort) {
+	s.rtp.aim(src)
+	if src.Addr() != s.agreed.RemoteRTCP.Addr() {
+		s.rtcp.aim(netip.AddrPortFrom(src.Addr(), src.Port()+1))
+	}
 }
 
 // accept sorts a packet of the locked source.
@@ -152,6 +160,7 @@ func (s *Stream) key(h header, payload []byte, now time.Time) {
 		s.count(&s.stats.Malformed, &s.plane.totals.malformed)
 		return
 	}
+	s.quiet = true // the key stands in place of the voice: nothing is lost
 	s.skip(h)
 	s.takeKeys()
 }
@@ -242,6 +251,9 @@ func (s *Stream) begin(h header, now time.Time) {
 		s.play(p)
 	}
 	s.jitter.reset()
+	if h.ssrc != s.ssrc {
+		s.box.keys.Wipe()
+	}
 	s.ssrc = h.ssrc
 	s.arrival = arrival{base: 1<<16 | uint64(h.seq)}
 	s.quiet = false

@@ -24,9 +24,6 @@ func ntp(t time.Time) uint64 {
 	return uint64(t.Unix()+ntpEpoch)<<32 | frac                //nolint:gosec // after 1970
 }
 
-// control is the socket that RTCP uses.
-func (s *Stream) control() *socket { return s.rtcp }
-
 // reports reads what the far end reports and reports when it is time.
 func (s *Stream) reports(now time.Time) {
 	if s.untilControl--; s.untilControl > 0 {

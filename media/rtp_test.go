@@ -79,10 +79,10 @@ func (p *peer) send(b []byte) {
 	}
 }
 
-// tape is an ear that notes the first sample of each frame and its length.
+// tape is an ear that notes the last sample of each frame and its length.
 type tape struct {
 	mu    sync.Mutex
-	first []int16
+	last  []int16
 	at    []time.Duration
 	total time.Duration
 }
@@ -91,7 +91,8 @@ func (e *tape) String() string { return "tape" }
 func (e *tape) Hear(f media.Frame) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.first = append(e.first, raw.Samples(f)[0])
+	pcm := raw.Samples(f) // its end: after a loss the beginning is blended
+	e.last = append(e.last, pcm[len(pcm)-1])
 	e.at = append(e.at, f.At())
 	e.total += f.Duration()
 	return nil
@@ -101,7 +102,7 @@ func (e *tape) Hear(f media.Frame) error {
 func (e *tape) order(known map[int16]byte) (got []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, x := range e.first {
+	for _, x := range e.last {
 		if v, ok := known[x]; ok {
 			got = append(got, v)
 		}

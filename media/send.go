@@ -120,7 +120,10 @@ func (s *Stream) SendKeys(ctx context.Context, keys string) error {
 		if err := s.press(keys[i]); err != nil {
 			return err
 		}
-		for started := time.Now(); s.pressing() || time.Since(started) < keyLength+keyPause; {
+		for released := time.Now(); time.Since(released) < keyPause; {
+			if s.pressing() {
+				released = time.Now()
+			}
 			select {
 			case <-ctx.Done():
 				return ctx.Err()

@@ -10,6 +10,10 @@ import (
 	"lethe/media/resample"
 )
 
+// ErrNotAgreed says that our offer has no answer yet: there is no codec to
+// speak with.
+var ErrNotAgreed = errors.New("media: the offer was not answered yet")
+
 // ErrCut is what a Write gets whose speech was cut.
 var ErrCut = errors.New("media: the speech was cut")
 
@@ -36,10 +40,19 @@ type Speech struct {
 	closed  bool
 	marks   []mark
 	passed  uint64
-	conv    *resample.Resampler
+	conv    converter
 	convIn  int
 	space   chan struct{}
 	silent  chan struct{}
+}
+
+// converter is resample.Converter, or Resampler where a voice speaks at neither
+// 8 nor 16 kHz.
+type converter interface {
+	Init(in, out int) error
+	Process(dst, src []int16) int
+	Room(n int) int
+	Wipe()
 }
 
 type mark struct {
@@ -93,15 +106,14 @@ func (o *Speech) prepare(rate int) error {
 	if o.closed {
 		return ErrClosed
 	}
+	if o.arena == nil {
+		return ErrNotAgreed
+	}
 	if rate == o.rate || (o.conv != nil && o.convIn == rate) {
 		return nil
 	}
-	if o.conv == nil {
-		conv, give, err := place[resample.Resampler](o.arena)
-		if err != nil {
-			return err
-		}
-		o.conv, o.give = conv, append(o.give, give)
+	if err := o.place(rate); err != nil {
+		return err
 	}
 	if err := o.conv.Init(rate, o.rate); err != nil {
 		return fmt.Errorf("media: speech at %d Hz: %w", rate, err)
@@ -114,6 +126,31 @@ func (o *Speech) prepare(rate int) error {
 		}
 		o.scratch, o.give = scratch, append(o.give, give)
 	}
+	return nil
+}
+
+// place lays the converter that suits rate into the arena, if it is not there.
+func (o *Speech) place(rate int) error {
+	var conv converter
+	var give func()
+	var err error
+	_, plain := o.conv.(*resample.Converter)
+	_, odd := o.conv.(*resample.Resampler)
+	switch simple := rate == 8000 || rate == 16000; {
+	case simple && plain, !simple && odd:
+		return nil
+	case simple:
+		conv, give, err = place[resample.Converter](o.arena)
+	default:
+		conv, give, err = place[resample.Resampler](o.arena)
+	}
+	if err != nil {
+		return err
+	}
+	if o.conv != nil {
+		o.conv.Wipe()
+	}
+	o.conv, o.give = conv, append(o.give, give)
 	return nil
 }
 
@@ -218,6 +255,9 @@ func (o *Speech) Cut() (heard time.Duration, lastMark uint64) {
 }
 
 func (o *Speech) span(n int) time.Duration {
+	if o.rate == 0 {
+		return 0
+	}
 	return time.Duration(n) * time.Second / time.Duration(o.rate)
 }
 
@@ -261,6 +301,7 @@ func (o *Speech) retune(rate int) error {
 	o.cuts++
 	poke(o.space)
 	o.rate, o.conv, o.convIn, o.scratch = rate, nil, 0, nil
+	o.played, o.marks = 0, o.marks[:0]
 	pcm, give, err := o.arena.samples(int(speechLength.Seconds() * float64(rate)))
 	if err != nil {
 		o.closed = true

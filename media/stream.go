@@ -96,7 +96,7 @@ type listener struct {
 func (s *Stream) begins(a sdp.Agreed) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.clock != nil {
 		return ErrClosed
 	}
 	if err := s.speech.init(s.plane.arena, a.Codec.SampleRate()); err != nil {
@@ -177,8 +177,11 @@ func (s *Stream) Reoffer(offer []byte) ([]byte, error) {
 func (s *Stream) change(a sdp.Agreed) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return ErrClosed
+	case s.clock == nil:
+		return ErrNotAgreed
 	}
 	old, before := s.agreed, s.perTurn()
 	if err := s.speech.retune(a.Codec.SampleRate()); err != nil {
@@ -188,7 +191,7 @@ func (s *Stream) change(a sdp.Agreed) error {
 	if a.Remote != old.Remote {
 		s.locked, s.candidate = netip.AddrPort{}, netip.AddrPort{}
 	} else if s.locked.IsValid() {
-		s.rtp.aim(s.locked)
+		s.aimAt(s.locked)
 	}
 	s.heardAt = time.Now()
 	if after := s.perTurn(); after != before {
