@@ -297,7 +297,7 @@ func (c *caller) do(command string) string {
 
 // planned is how much of what the caller says is looked for: no call of a lane
 // lasts longer.
-const planned = 16 * time.Second
+const planned = 24 * time.Second
 
 // needles are made of what the caller is going to send. leave and vanish hold
 // it against what was sent.

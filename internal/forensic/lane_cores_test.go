@@ -116,7 +116,7 @@ func midCall(t *testing.T, o setting, encoding string, seed uint64) (*server, *N
 	n := c.needles()
 	c.beyond = true
 	c.do("dial")
-	time.Sleep(talk)
+	s.heard(talk)
 	t.Cleanup(c.leave)
 	return s, n
 }

@@ -110,7 +110,7 @@ func afterBye(t *testing.T, binary string) (by, what string) {
 	c := newCaller(t, s, "PCMU", 101)
 	n := c.needles()
 	c.do("dial")
-	time.Sleep(talk)
+	s.heard(talk)
 	c.do("bye")
 	var r Report
 	s.frozen(func() { r = s.memory(n) })

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +37,8 @@ type server struct {
 	http string
 	over chan error
 	seen map[int]bool // every process of its tree that was ever seen
+
+	still bool // all of them are stopped
 }
 
 // setting is how a server is started.
@@ -185,8 +188,36 @@ func (s *server) engines() []int {
 	return out
 }
 
-// calls is the number of calls that are up, by the metrics.
+// calls is the number of calls that are up.
 func (s *server) calls() int {
+	s.t.Helper()
+	n, ok := s.metric("lethe_calls_active")
+	if !ok {
+		s.t.Fatal("the metrics do not tell lethe_calls_active")
+	}
+	return int(n)
+}
+
+// heard waits until an engine has heard the caller for so long: the disclosure
+// is over, and speech goes through everything.
+func (s *server) heard(d time.Duration) {
+	s.t.Helper()
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(3 * time.Millisecond) {
+		if n, _ := s.metric(`lethe_conversation_events_total{kind="engine opened"}`); n > 0 {
+			break
+		}
+		if time.Now().After(until) {
+			s.t.Fatalf("no engine was opened\n%s", s.log())
+		}
+	}
+	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(3 * time.Millisecond) {
+		s.calls()
+	}
+}
+
+// metric reads one of the metrics. Asking often keeps the collector busy, so
+// that threads are interrupted in the middle of things, as on a busy server.
+func (s *server) metric(name string) (float64, bool) {
 	s.t.Helper()
 	ctx, stop := context.WithTimeout(s.t.Context(), 5*time.Second)
 	defer stop()
@@ -203,13 +234,12 @@ func (s *server) calls() int {
 		s.t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
-		var n float64
-		if _, err := fmt.Sscanf(line, "lethe_calls_active %g", &n); err == nil {
-			return int(n)
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return n, err == nil
 		}
 	}
-	s.t.Fatalf("the metrics do not tell lethe_calls_active:\n%s", b)
-	return 0
+	return 0, false
 }
 
 // idle waits until no call is up.
@@ -240,7 +270,9 @@ func (s *server) frozen(f func()) {
 	for _, p := range stopped {
 		s.halted(p)
 	}
+	s.still = true
 	f()
+	s.still = false
 	for _, p := range slices.Backward(stopped) {
 		if err := syscall.Kill(p, syscall.SIGCONT); err != nil && !errors.Is(err, syscall.ESRCH) {
 			s.t.Error(err)
@@ -263,6 +295,9 @@ func (s *server) halted(p int) {
 func (s *server) memory(n *Needles) Report {
 	s.t.Helper()
 	k := n.Search()
+	if s.still {
+		k.Still()
+	}
 	for _, p := range s.tree() {
 		if err := k.Memory(p); err != nil && (p == s.pid || !errors.Is(err, ErrGone)) {
 			s.t.Fatal(err)

@@ -60,7 +60,7 @@ func traced(t *testing.T, binary, engine, encoding string, seed uint64) (writes,
 	c := newCaller(t, s, encoding, seed)
 	n := c.needles()
 	c.do("dial")
-	time.Sleep(talk)
+	s.heard(talk)
 	c.do("bye")
 	s.idle(10 * time.Second)
 	c.leave()

@@ -80,6 +80,7 @@ func (s *Search) Process(pid int) error {
 // region is one line of /proc/PID/maps.
 type region struct {
 	from, to uint64
+	private  bool // what is written to it reaches no file
 	name     string
 }
 
@@ -153,7 +154,7 @@ func parseMap(line string) (region, error) {
 	if len(f) > 5 {
 		name = strings.Join(f[5:], " ")
 	}
-	return region{a, b, name}, nil
+	return region{a, b, strings.HasSuffix(f[1], "p"), name}, nil
 }
 
 // memory reads a process; pages tells which pages there are.
@@ -185,11 +186,13 @@ func (m *memory) close() {
 }
 
 // region searches the pages of r that are present or swapped out; a page that
-// is neither holds nothing.
+// is neither holds nothing. Pages that are a file's own, in a private mapping,
+// are left to the search of files: a process that writes to one gets a copy,
+// which is no file's.
 func (s *Search) region(m *memory, r region) error {
 	for at := r.from; at < r.to; {
 		until := min(at+chunk, r.to)
-		runs, err := m.present(at, until)
+		runs, err := s.present(m, r, at, until)
 		if err != nil {
 			return err
 		}
@@ -221,9 +224,15 @@ func (s *Search) pages(m *memory, r region, run [2]uint64) error {
 	return nil
 }
 
-// present lists the runs of pages of from..to that are in memory or in swap
-// (bits 63 and 62 of /proc/PID/pagemap).
-func (m *memory) present(from, to uint64) ([][2]uint64, error) {
+// Bits of an entry of /proc/PID/pagemap.
+const (
+	pageIs    = 3 << 62 // in memory, or in swap
+	pageFile  = 1 << 61 // of a file, or shared memory
+	pageFrame = 1<<55 - 1
+)
+
+// present lists the runs of pages of from..to that have to be looked at.
+func (s *Search) present(m *memory, r region, from, to uint64) ([][2]uint64, error) {
 	size := uint64(os.Getpagesize()) //nolint:gosec // positive
 	entries := make([]byte, 8*((to-from)/size))
 	if _, err := m.pages.ReadAt(entries, int64(8*(from/size))); err != nil { //nolint:gosec // below 2^63
@@ -231,7 +240,8 @@ func (m *memory) present(from, to uint64) ([][2]uint64, error) {
 	}
 	var runs [][2]uint64
 	for i := 0; i < len(entries); i += 8 {
-		if binary.LittleEndian.Uint64(entries[i:])>>62 == 0 {
+		e := binary.LittleEndian.Uint64(entries[i:])
+		if e&pageIs == 0 || e&pageFile != 0 && r.private || s.looked(e) {
 			continue
 		}
 		at := from + uint64(i/8)*size //nolint:gosec // positive
@@ -243,6 +253,22 @@ func (m *memory) present(from, to uint64) ([][2]uint64, error) {
 	}
 	return runs, nil
 }
+
+// looked says whether the frame of memory behind a page was searched already,
+// in a process that shares it. Only of processes that stand still: see Still.
+func (s *Search) looked(entry uint64) bool {
+	frame := entry & pageFrame
+	if s.frames == nil || frame == 0 || entry>>63 == 0 { // unknown without CAP_SYS_ADMIN, or in swap
+		return false
+	}
+	_, ok := s.frames[frame]
+	s.frames[frame] = struct{}{}
+	return ok
+}
+
+// Still says that all processes searched from now on are stopped, until the
+// search is over: memory that several of them share is looked at once.
+func (s *Search) Still() { s.frames = map[uint64]struct{}{} }
 
 // Process searches the memory of pid and of all its descendants.
 func (n *Needles) Process(pid int) (Report, error) {

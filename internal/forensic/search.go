@@ -31,6 +31,7 @@ type Search struct {
 	places []Place
 	bytes  int64
 	text   texts
+	frames map[uint64]struct{} // of memory that were looked at; nil while processes run
 }
 
 // Search begins a search.
