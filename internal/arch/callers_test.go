@@ -20,11 +20,11 @@ import (
 func doors() map[string][]string {
 	return map[string][]string{
 		// Samples of a caller's audio.
-		"lethe/media/raw.Samples":            {"internal/caller", "media/vad", "transcribe/null", "transcribe/sphinx", "transcribe/transcribetest"},
+		"lethe/media/raw.Samples":            {"internal/caller", "media/vad", "transcribe/null", "transcribe/sphinx"},
 		"lethe/media/internal/frame.Samples": {"media", "media/raw"},
-		"(*lethe/media.Arena).Bytes":         {"agent/flite", "transcribe/sphinx"},
+		"(*lethe/media.Arena).Bytes":         {"agent/flite"},
 		// What a person said, as text.
-		"(lethe/policy.Words).Reveal": {"cmd/lethe", "conversation", "rights", "store", "store/storetest", "transcribe/transcribetest"},
+		"(lethe/policy.Words).Reveal": {"cmd/lethe", "conversation", "rights", "store", "store/storetest", "transcribe/transcribetest", "transcribe/wer"},
 		// Who makes the office that grants.
 		"lethe/policy.New": {"cmd/lethe", "policy/policytest", "store/storetest"},
 	}

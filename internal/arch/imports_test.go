@@ -30,7 +30,8 @@ func table() map[string]row {
 		"transcribe/transcribetest": {"media media/mediatest media/raw policy policy/policytest transcribe", "transcribe/null"},
 		"transcribe/null":           {"media media/raw policy transcribe", "media/mediatest transcribe/transcribetest"},
 		"transcribe/sphinx":         {"media media/raw policy transcribe", "media/mediatest media/codec media/resample transcribe/transcribetest transcribe/wer"},
-		"transcribe/wer":            {"", ""},
+		"transcribe/wer":            {"media media/vad policy transcribe", "media/codec media/mediatest media/raw media/resample policy/policytest transcribe/null transcribe/sphinx transcribe/wer/corpus"},
+		"transcribe/wer/corpus":     {"media/resample transcribe/wer", ""},
 
 		"agent":        {"media policy", ""},
 		"agent/script": {"agent policy internal/settings", "policy/policytest"},

@@ -46,11 +46,3 @@ func bytesPCM(b []byte) []int16 {
 	}
 	return out
 }
-
-// oracle is left out of quick runs, which have the committed vectors.
-func oracle(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("quick run: committed vectors only")
-	}
-}
