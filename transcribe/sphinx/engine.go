@@ -42,7 +42,7 @@ const Rate = 16000
 
 // ringTime is how much audio may wait for a child's ear, which is never behind
 // unless the machine is.
-const ringTime = 200 * time.Millisecond
+const ringTime = 300 * time.Millisecond
 
 // Engine opens sessions. Safe for concurrent use.
 type Engine struct {

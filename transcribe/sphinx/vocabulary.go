@@ -17,7 +17,7 @@ import (
 // what was not (absolute discounting, Ney and Essen 1991). Half is what the
 // estimate n1/(n1+2 n2) gives for lists in which most word pairs occur once or
 // twice.
-const discount = 0.5
+const discount = 0.1
 
 // split makes words of a phrase, as the dictionary writes them.
 func split(phrase string) ([]string, error) {
