@@ -50,7 +50,7 @@ func newBench(t *testing.T, change func(*bench, *media.Config)) *bench {
 	b := &bench{t: t, config: Default(), archive: &archive{}, engine: &engine{}, voice: &voice{}, log: &lines{}}
 	b.watch = &watch{news: make(chan struct{}, 1)}
 	b.mind = &mind{answers: map[string][]agent.Reply{}}
-	b.config.Voice.Hangover = 200 * time.Millisecond
+	b.config.Voice.Hangover = 400 * time.Millisecond // a busy machine leaves gaps in what callers say
 	mc := media.Default()
 	mc.Ports = "27000-28999"
 	if change != nil {

@@ -210,7 +210,9 @@ func (t *talk) interrupted(ctx context.Context) {
 func (t *talk) silence() time.Duration {
 	t.mouth.stop()
 	heard, _ := t.stream.Speech().Cut()
-	_ = <-t.mouth.done // it was told to stop: how it ended says nothing
+	if err := <-t.mouth.done; errors.Is(err, errPanic) { // it was told to stop: any other end is as good
+		t.trouble(VoiceFailed, err)
+	}
 	t.stream.Speech().Cut()
 	t.mouth.stop = nil
 	return heard
