@@ -14,8 +14,8 @@ import (
 // stockShare is what the language model of open speech has beside that of a
 // vocabulary. Probabilities are raised to the power of the language weight
 // before they are added, so a share is what one word has to pay for being
-// outside, and a thousandth is not much.
-const stockShare = 1e-3
+// outside: as much as one less likely word of a sentence.
+const stockShare = 1e-4
 
 // featParams are written into the model folders: what lies in a folder of that
 // name silently overrides whatever else is asked for. The mean is ours to take
@@ -40,7 +40,7 @@ func options() [][2]string {
 	return [][2]string{
 		{"-fwdflat", "no"},
 		{"-bestpath", "yes"},
-		{"-maxhmmpf", "6000"},
+		{"-maxhmmpf", "3000"},
 	}
 }
 

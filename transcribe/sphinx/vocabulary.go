@@ -14,9 +14,9 @@ import (
 )
 
 // discount is taken from the count of everything that was seen and given to
-// what was not (absolute discounting, Ney and Essen 1991). Half is what the
-// estimate n1/(n1+2 n2) gives for lists in which most word pairs occur once or
-// twice.
+// what was not (absolute discounting, Ney and Essen 1991). It is small: callers
+// mostly say a phrase as it is. 0.5 was 6 points of word error worse on the
+// development texts, 0.03 no better.
 const discount = 0.1
 
 // split makes words of a phrase, as the dictionary writes them.
