@@ -185,6 +185,8 @@ func TestCoughIsNotAWord(t *testing.T) {
 	b.engine.lines = []string{"", "stop"}
 	_, wait := b.begin()
 	b.await(EngineOpened, 1)
+	_, before := b.sent.loud()
+	b.until("half a second of the greeting", func() bool { _, all := b.sent.loud(); return all > before+500*time.Millisecond })
 	b.say(300 * time.Millisecond)
 	b.await(NotUnderstood, 1)
 	b.awaitTurns(3)
