@@ -119,6 +119,7 @@ func (c *clock) run() {
 		for _, s := range *c.slot[n%slots].Load() {
 			s.serve(now)
 		}
+		forgetRegisters()
 	}
 }
 
