@@ -36,7 +36,7 @@ binary: build/lethe-sphinx build/lethe-flite
 
 build/lethe-sphinx: $(wildcard transcribe/sphinx/helper/*.c transcribe/sphinx/helper/*.h)
 	@mkdir -p build
-	gcc $(CFLAGS) -Wall -Wextra -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs pocketsphinx sphinxbase) -lm
+	gcc $(CFLAGS) -Wall -Wextra -Wl,-z,relro,-z,now -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs pocketsphinx sphinxbase) -lm
 build/lethe-flite: $(wildcard agent/flite/helper/*.c agent/flite/helper/*.h)
 	@mkdir -p build
 	gcc $(CFLAGS) -Wall -Wextra -o $@ $(filter %.c,$^) \
