@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -171,6 +172,8 @@ func (p place) source() (settings.Source, error) {
 	}
 	data, err := os.ReadFile(p.Config)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Base(p.Config) == "quickstart": // `--config quickstart`: kong has made a path of it
+		return place{Quickstart: true}.source()
 	case errors.Is(err, fs.ErrNotExist):
 		return settings.Source{}, exit(exitUsage, fmt.Errorf("%s: there is no such configuration; see lethe config example for one to begin with, or use --quickstart", p.Config))
 	case err != nil:

@@ -247,6 +247,16 @@ func TestAMissingConfigurationNamesItsKeys(t *testing.T) {
 	}
 }
 
+func TestTheQuickstartByItsName(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--quickstart"}, {"--config", "quickstart"}} {
+		code, out, complaint := run(t, nil, append([]string{"config", "show"}, args...)...)
+		if code != exitOK || !strings.Contains(out, "quickstart.yaml (built in):") {
+			t.Errorf("%v: %d %s %s", args, code, out, complaint)
+		}
+	}
+}
+
 func TestShowNamesOrigins(t *testing.T) {
 	t.Parallel()
 	f := filepath.Join(t.TempDir(), "c.yaml")

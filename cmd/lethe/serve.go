@@ -26,9 +26,6 @@ Examples:
 
 // Run starts the server and ends it when ctx does.
 func (c serveCmd) Run(ctx context.Context, m *Main) error {
-	if c.Config == "quickstart" {
-		c.place = place{Quickstart: true}
-	}
 	cfg, _, err := m.load(c.place)
 	if err != nil {
 		return exit(exitUsage, err)
