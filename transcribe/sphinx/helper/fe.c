@@ -1,5 +1,7 @@
 #include "fe.h"
 
+#include "registers.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -130,6 +132,7 @@ void fe_hear(struct fe *f, const struct fe_tables *t, int16_t *pcm, size_t n, fe
     explicit_bzero(pcm, n * sizeof *pcm);
     explicit_bzero(f->re, sizeof f->re);
     explicit_bzero(f->im, sizeof f->im);
+    registers_forget();
 }
 
 void fe_forget(struct fe *f) { explicit_bzero(f, sizeof *f); }
