@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"lethe/media"
 	"lethe/media/raw"
@@ -42,7 +43,7 @@ func (e *Engine) Open(_ context.Context, l policy.Listen, o transcribe.Options) 
 	if o.Rate != rate {
 		return nil, fmt.Errorf("null: %d Hz: %w", o.Rate, transcribe.ErrRate)
 	}
-	return &session{engine: e, out: make(chan transcribe.Segment), lost: make(chan struct{})}, nil
+	return &session{engine: e, out: make(chan transcribe.Segment, 4), lost: make(chan struct{})}, nil
 }
 
 // Close does nothing: there is nothing to join.
@@ -52,19 +53,44 @@ type session struct {
 	engine *Engine
 	out    chan transcribe.Segment
 	lost   chan struct{}
-	once   sync.Once
+
+	mu     sync.Mutex
+	at     time.Duration // stream time heard so far
+	closed bool
 }
 
 func (s *session) Hear(f media.Frame) error {
 	s.engine.samples.Add(uint64(len(raw.Samples(f))))
+	s.mu.Lock()
+	s.at = f.At() + f.Duration()
+	s.mu.Unlock()
 	return nil
 }
 
-func (s *session) String() string                      { return Name }
-func (s *session) Endpoint()                           {}
+func (s *session) String() string { return Name }
+
+// Endpoint answers with a final without words, unless nobody takes them.
+func (s *session) Endpoint() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	select {
+	case s.out <- transcribe.Segment{Final: true, Turn: policy.Turn{Party: policy.Caller, Start: s.at, End: s.at}}:
+	default:
+	}
+}
+
 func (s *session) Segments() <-chan transcribe.Segment { return s.out }
 func (s *session) Lost() <-chan struct{}               { return s.lost }
+
 func (s *session) Close(context.Context) error {
-	s.once.Do(func() { close(s.out) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.out)
+	}
 	return nil
 }

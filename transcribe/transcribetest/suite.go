@@ -23,7 +23,7 @@ type Fixture struct {
 	Arena *media.Arena
 	// Speech is one utterance at the engine's rate, and Words what it says: the
 	// suite wants a final that contains each. An engine that says nothing by
-	// design has no Words.
+	// design has no Words: its finals are empty.
 	Speech []int16
 	Words  []string
 	// Options are those of a session; Rate is filled in.
