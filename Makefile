@@ -36,10 +36,12 @@ binary: build/lethe-sphinx build/lethe-flite
 
 build/lethe-sphinx: $(wildcard transcribe/sphinx/helper/*.c transcribe/sphinx/helper/*.h)
 	@mkdir -p build
-	gcc $(CFLAGS) -Wall -Wextra -Wl,-z,relro,-z,now -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs pocketsphinx sphinxbase) -lm
+	@echo "building $@"
+	@gcc $(CFLAGS) -Wall -Wextra -Wl,-z,relro,-z,now -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs pocketsphinx sphinxbase) -lm
 build/lethe-flite: $(wildcard agent/flite/helper/*.c agent/flite/helper/*.h)
 	@mkdir -p build
-	gcc $(CFLAGS) -Wall -Wextra -o $@ $(filter %.c,$^) \
+	@echo "building $@"
+	@gcc $(CFLAGS) -Wall -Wextra -o $@ $(filter %.c,$^) \
 		-lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb -lflite_cmu_us_kal16 -lflite_cmu_us_kal \
 		-lflite_usenglish -lflite_cmulex -lflite -lm
 
