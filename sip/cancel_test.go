@@ -82,6 +82,11 @@ func TestCancelCrossesAnswer(t *testing.T) {
 			w.send(s.later("BYE", s.seq+1, "", ""))
 		}
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(r.text())
+		}
+	})
 	until(t, "all over", func() bool { return r.count(ResultCancelled)+r.count(ResultCaller) == 40 })
 }
 
@@ -89,8 +94,10 @@ func TestCancelCrossesAnswer(t *testing.T) {
 // given, even one that came too late. It must be the 487.
 func TestCancelBetweenDecisionAndAnswer(t *testing.T) {
 	r := &record{}
-	u := start(t, loopback(), deps(t, r))
-	w := dialUDP(t, address(t, u, "UDP"))
+	u, err := New(loopback(), deps(t, r))
+	if err != nil {
+		t.Fatal(err)
+	}
 	let, reached := make(chan struct{}), make(chan struct{})
 	answer := u.plane.answer
 	u.plane.answer = func(terms media.Terms, offer []byte) (stream, []byte, error) {
@@ -98,6 +105,8 @@ func TestCancelBetweenDecisionAndAnswer(t *testing.T) {
 		<-let
 		return answer(terms, offer)
 	}
+	listen(t, u)
+	w := dialUDP(t, address(t, u, "UDP"))
 	s := newScript(w)
 	w.send(s.invite())
 	<-reached

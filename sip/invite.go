@@ -37,8 +37,8 @@ func (u *UA) invited(in *incoming) {
 	}
 	if !in.tx.OnCancel(func(*stack.Request) { c.cancel() }) {
 		c.cancel()
-	}
-	if err := in.respond(in.response(stack.StatusTrying)); err != nil {
+	} else if err := in.respond(in.response(stack.StatusTrying)); err != nil {
+		in.terminated(err)
 		c.cancel()
 	}
 	facts := policy.Facts{
@@ -156,18 +156,26 @@ func (c *Call) answer(ctx context.Context, in *incoming) bool {
 	}
 	c.ua.register(c)
 	err = in.respond(res)
-	if errors.Is(err, stack.ErrTransactionCanceled) {
-		// CANCEL came between the two lines above and sipgo has sent 487. The
-		// last response it was given is the one it repeats, so give it that.
-		if err := in.tx.Respond(in.response(stack.StatusRequestTerminated)); err != nil && !errors.Is(err, stack.ErrTransactionCanceled) {
-			c.ua.log.Debug("sip: a response could not be sent", "transport", in.t.proto)
-		}
+	if in.terminated(err) { // CANCEL came between the decision and the answer
 		c.ua.responded(stack.StatusRequestTerminated)
 		return c.withdrawn()
 	}
 	if err != nil {
 		c.end(&Ended{Result: ResultFailed, Reason: "the answer could not be sent"})
 		return false
+	}
+	return true
+}
+
+// terminated says whether a response came too late because CANCEL was faster
+// and sipgo has sent 487. It repeats the last response that it was given, so it
+// is given that.
+func (in *incoming) terminated(err error) bool {
+	if !errors.Is(err, stack.ErrTransactionCanceled) {
+		return false
+	}
+	if err := in.tx.Respond(in.response(stack.StatusRequestTerminated)); err != nil && !errors.Is(err, stack.ErrTransactionCanceled) {
+		in.t.ua.log.Debug("sip: a response could not be sent", "transport", in.t.proto)
 	}
 	return true
 }

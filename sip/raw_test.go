@@ -237,7 +237,7 @@ func TestByeGoesByTheConnection(t *testing.T) {
 	until(t, "both serve", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.active == 2 })
 	close(let)
 	for _, s := range scripts {
-		bye := s.w.want("BYE sip:peer@192.0.2.1:9")
+		bye := s.w.asked("BYE sip:peer@192.0.2.1:9")
 		s.w.send(replyOK(bye))
 	}
 	until(t, "counted", func() bool { return r.count(ResultAgent) == 2 })

@@ -100,7 +100,7 @@ func TestDelayedOffer(t *testing.T) {
 				w.want("SIP/2.0 200")
 				return
 			}
-			bye := w.want("BYE ")
+			bye := w.asked("BYE ")
 			if !strings.Contains(header(bye, "Reason"), "cause=400") {
 				t.Errorf("Reason %q", header(bye, "Reason"))
 			}
