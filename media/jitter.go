@@ -4,11 +4,15 @@ import "time"
 
 const (
 	maxPayload = 480 // bytes: 60 ms of G.711 or G.722
-	waiting    = 16  // packets that the jitter buffer holds
+	waiting    = 24  // most packets that the jitter buffer holds
 )
 
-// lane is the locked memory of a stream's jitter buffer.
-type lane [waiting][maxPayload]byte
+// lane is the locked memory of a stream's jitter buffer. It is cut into places
+// as wide as the stream's packets: 24 for 20 ms, 16 for 30 ms, 8 for more.
+type lane [waiting * 160]byte
+
+// widths of a place, in bytes.
+func widths() [3]int { return [3]int{160, 240, maxPayload} }
 
 // packet is what the jitter buffer knows of a payload.
 type packet struct {
@@ -25,6 +29,8 @@ type packet struct {
 // its duplicate are the same look.
 type jitter struct {
 	mem   *lane
+	width int    // bytes of a place
+	room  uint64 // places
 	place [waiting]packet
 	next  uint64 // the sequence number that is due
 	count int
@@ -69,7 +75,7 @@ func (j *jitter) judge(seq uint16) (uint64, verdict) {
 		}
 		return ext, late
 	}
-	if p := &j.place[ext%waiting]; p.used && p.seq == ext {
+	if p := &j.place[ext%j.room]; p.used && p.seq == ext {
 		return ext, duplicate
 	}
 	return ext, inOrder
@@ -80,29 +86,42 @@ func (j *jitter) put(ext uint64, ts uint32, pt uint8, payload []byte, e *entry) 
 	if !j.begun {
 		j.begun, j.next, j.top = true, ext, ext
 	}
-	p := &j.place[ext%waiting]
-	*p = packet{used: true, seq: ext, ts: ts, pt: pt, n: copy(j.mem[ext%waiting][:], payload), e: e}
+	p := &j.place[ext%j.room]
+	*p = packet{used: true, seq: ext, ts: ts, pt: pt, n: copy(j.at(ext)[:j.width], payload), e: e}
 	j.count++
 	j.top = max(j.top, ext)
 }
 
 // full says that ext has no place before older packets are played.
-func (j *jitter) full(ext uint64) bool { return j.begun && ext >= j.next+waiting }
+func (j *jitter) full(ext uint64) bool { return j.begun && ext >= j.next+j.room }
+
+// cut makes places for payloads of n bytes. Nothing may be waiting.
+func (j *jitter) cut(n int) {
+	for _, w := range widths() {
+		if j.width = w; n <= w {
+			break
+		}
+	}
+	j.room = uint64(len(j.mem) / j.width) //nolint:gosec // 8 to 24
+}
+
+// at is the place of ext in locked memory.
+func (j *jitter) at(ext uint64) []byte { return j.mem[int(ext%j.room)*j.width:] } //nolint:gosec // below 24
 
 // first finds the oldest packet that waits.
 func (j *jitter) first() *packet {
 	if j.count == 0 {
 		return nil
 	}
-	for i := range uint64(waiting) {
-		if p := &j.place[(j.next+i)%waiting]; p.used {
+	for i := range j.room {
+		if p := &j.place[(j.next+i)%j.room]; p.used {
 			return p
 		}
 	}
 	return nil
 }
 
-func (j *jitter) payload(p *packet) []byte { return j.mem[p.seq%waiting][:p.n] }
+func (j *jitter) payload(p *packet) []byte { return j.at(p.seq)[:p.n] }
 
 // wipe ends p's stay: its payload is cleared and its sequence number is past.
 // It returns how many packets before it never came.
@@ -115,7 +134,7 @@ func (j *jitter) wipe(p *packet) (lost uint64) {
 }
 
 func (j *jitter) clear(p *packet) {
-	clear(j.mem[p.seq%waiting][:p.n])
+	clear(j.at(p.seq)[:p.n])
 	*p = packet{}
 	j.count--
 }
@@ -131,7 +150,7 @@ func (j *jitter) reset() {
 			}
 		}
 	}
-	*j = jitter{mem: j.mem}
+	*j = jitter{mem: j.mem, width: j.width, room: j.room}
 }
 
 // arrival keeps the statistics of RFC 3550 section 6.4.1 and appendix A.8.

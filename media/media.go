@@ -1,3 +1,10 @@
+// Package media moves audio, and forgets it. A Plane owns the locked arena and
+// the clock; a Stream is one leg of a call: SDP is answered, RTP is received
+// from one source, put in order, decoded and lent to ears frame by frame, and
+// Speech is sent at its own pace. receive.go tells a packet's whole life.
+//
+// Nothing here writes audio anywhere but into the arena and to the far end.
+// Samples leave the package through media/raw alone.
 package media
 
 import (
@@ -71,21 +78,3 @@ type Terms struct {
 	Codecs []string
 	Ptime  time.Duration // what we send and ask for; 0 means 20 ms
 }
-
-// The rest of this package's promises, to be given by their own files:
-//
-//	NewPlane(Config) (*Plane, error); (*Plane).Close() error; (*Plane).Arena() *Arena
-//	(*Plane).Answer(Terms, offer []byte) (*Stream, answer []byte, error)
-//	(*Plane).Offer(Terms) (*Stream, offer []byte, error)
-//	(*Stream).Accept(answer []byte) error
-//	(*Stream).Reoffer(offer []byte) (answer []byte, error)
-//	(*Stream).Listen(side Side, rate int, e Ear) (detach func(), err error)
-//	(*Stream).Speech() *Speech
-//	(*Stream).Keys() <-chan Key;  (*Stream).SendKeys(ctx, keys string) error
-//	(*Stream).Done() <-chan struct{}; (*Stream).Err() error
-//	(*Stream).Stats() Stats; (*Stream).Ledger() Ledger; (*Stream).Close() Ledger; (*Stream).String()
-//	(*Speech).Write(ctx, pcm []int16, rate int) error; .Mark(id uint64); .Cut() (heard time.Duration, lastMark uint64)
-//	(*Speech).Drained(ctx) error; .Heard() time.Duration
-//	NewArena(bytes int) (*Arena, error); (*Arena).Bytes(n int) (b []byte, free func(), err error)
-//	(*Arena).Ring(rate int, d time.Duration) (*Ring, error)
-//	(*Ring) Hear(Frame) error; Take(ctx) (Frame, error); TryTake() (Frame, bool); Forget(Frame); Dropped() uint64; Len() time.Duration; Close()

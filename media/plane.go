@@ -164,6 +164,7 @@ func (p *Plane) newStream(t Terms) (*Stream, error) {
 	s := &Stream{plane: p, box: box, give: give, rtp: rtp, rtcp: rtcp, terms: terms,
 		done: make(chan struct{}), keys: make(chan Key, 32), cname: newCNAME(), begun: time.Now()}
 	s.jitter.mem = &box.lane
+	s.jitter.cut(0)
 	s.book.totals = &p.totals
 	s.heardAt = s.begun
 	var id [14]byte

@@ -74,6 +74,14 @@ func (s *Stream) makeRoom(ext uint64) {
 	}
 }
 
+// playAll plays what waits before its time.
+func (s *Stream) playAll() {
+	for p := s.jitter.first(); p != nil; p = s.jitter.first() {
+		s.line.ts = p.ts
+		s.play(p)
+	}
+}
+
 // playDue plays everything whose time has come, and makes up what is missing.
 func (s *Stream) playDue(now time.Time) {
 	if !s.line.on {

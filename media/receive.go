@@ -24,8 +24,8 @@ import (
 
 const (
 	rtpHeader   = 12
-	maxDatagram = 1500
-	trustAfter  = 3 // packets in a row that lock an unannounced source
+	maxDatagram = 768 // RTP with its longest payload, or a compound RTCP packet
+	trustAfter  = 3   // packets in a row that lock an unannounced source
 )
 
 // receive drains the socket.
@@ -214,6 +214,10 @@ func (s *Stream) audio(h header, payload []byte, now time.Time) {
 	if h.ssrc != s.ssrc || !s.jitter.begun {
 		s.begin(h, now)
 	}
+	if len(payload) > s.jitter.width {
+		s.playAll()
+		s.jitter.cut(len(payload))
+	}
 	ext, v := s.jitter.judge(h.seq)
 	if v == restart {
 		s.begin(h, now)
@@ -246,10 +250,7 @@ func (s *Stream) unwanted(v verdict) {
 // begin starts the time line anew: the first packet, or a new SSRC. What
 // still waits is heard first.
 func (s *Stream) begin(h header, now time.Time) {
-	for p := s.jitter.first(); p != nil; p = s.jitter.first() {
-		s.line.ts = p.ts
-		s.play(p)
-	}
+	s.playAll()
 	s.jitter.reset()
 	if h.ssrc != s.ssrc {
 		s.box.keys.Wipe()

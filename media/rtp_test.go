@@ -303,3 +303,35 @@ func TestTenPercentLoss(t *testing.T) {
 		t.Errorf("ledger %+v", l)
 	}
 }
+
+// A far end may change its packet time; the buffer's places grow with it, and
+// what waits meanwhile is heard.
+func TestPacketsGrow(t *testing.T) {
+	p := plane(t, nil)
+	far, s := connect(t, p, "")
+	ear := &tape{}
+	if _, err := s.Listen(media.Caller, 0, ear); err != nil {
+		t.Fatal(err)
+	}
+	codes, known := loud()
+	far.paced(30, func(i int) {
+		switch {
+		case i < 10:
+			far.send(far.packet(codes[i]))
+		case i%3 == 0: // 60 ms
+			b := far.packet(codes[i])
+			far.ts += 320
+			for range 320 {
+				b = append(b, codes[i])
+			}
+			far.send(b)
+		}
+	})
+	waitFor(t, "all packets played", func() bool { return len(ear.order(known)) >= 16 })
+	if st := s.Stats(); st.Lost != 0 || st.Malformed != 0 || st.Received != 16 {
+		t.Errorf("stats %+v", st)
+	}
+	if l := s.Close(); l.Born != 16 || l.Forgotten != 16 {
+		t.Errorf("ledger %+v", l)
+	}
+}

@@ -46,7 +46,7 @@ func (s *Stream) transmit() {
 		s.packet(ptime)
 	} else {
 		s.speak(ptime) // speech passes at its own pace even when nobody may hear it
-		s.box.out.Wipe()
+		s.box.pcm.Wipe()
 	}
 	s.out.ts += ticks
 	s.out.at += ptime
@@ -62,8 +62,8 @@ func (s *Stream) packet(ptime time.Duration) {
 		return
 	}
 	spoke := s.speak(ptime)
-	n, err := s.box.enc.Encode(tx[rtpHeader:], s.box.outSamples())
-	s.box.out.Wipe()
+	n, err := s.box.enc.Encode(tx[rtpHeader:], s.box.samples())
+	s.box.pcm.Wipe()
 	if err != nil {
 		s.fail(fmt.Errorf("media: encoding: %w", err))
 		return
@@ -72,10 +72,10 @@ func (s *Stream) packet(ptime time.Duration) {
 	s.out.spoke = spoke
 }
 
-// speak fills box.out with one packet's worth and lets the ears hear it.
+// speak fills box.pcm with one packet's worth and lets the ears hear it.
 func (s *Stream) speak(ptime time.Duration) (spoke bool) {
 	rate := s.agreed.Codec.SampleRate()
-	pcm := s.box.out.Fill(int(ptime * time.Duration(rate) / time.Second))
+	pcm := s.box.pcm.Fill(int(ptime * time.Duration(rate) / time.Second))
 	n := s.speech.take(pcm)
 	clear(pcm[n:])
 	for i := 0; i < len(s.ears); i++ {
@@ -83,7 +83,7 @@ func (s *Stream) speak(ptime time.Duration) (spoke bool) {
 		if l.side != Agent {
 			continue
 		}
-		if err := l.ear.Hear(frame.New(&s.box.out, Agent, rate, s.out.at, nil)); err != nil {
+		if err := l.ear.Hear(frame.New(&s.box.pcm, Agent, rate, s.out.at, nil)); err != nil {
 			s.ears = append(s.ears[:i], s.ears[i+1:]...)
 			i--
 		}

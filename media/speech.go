@@ -18,7 +18,7 @@ var ErrNotAgreed = errors.New("media: the offer was not answered yet")
 var ErrCut = errors.New("media: the speech was cut")
 
 const (
-	speechLength = 400 * time.Millisecond
+	speechLength = 320 * time.Millisecond
 	speechChunk  = 160 // samples that Write converts at a time
 	maxMarks     = 64
 )

@@ -20,9 +20,8 @@ import (
 type box struct {
 	rx      [maxDatagram]byte
 	lane    lane
-	pcm     frame.Buf // the frame being heard
-	wide    frame.Buf // the same at the other rate
-	out     frame.Buf // the frame being sent
+	pcm     frame.Buf // the frame being heard, or then the one being sent
+	wide    frame.Buf // the one being heard, at the other rate
 	tx      [rtpHeader + maxPayload]byte
 	dec     codec.Decoder
 	conceal codec.Concealer
@@ -33,7 +32,7 @@ type box struct {
 	press   codec.KeySender
 }
 
-func (b *box) outSamples() []int16 { return frame.Samples(frame.New(&b.out, Agent, 0, 0, nil)) }
+func (b *box) samples() []int16 { return frame.Samples(frame.New(&b.pcm, Agent, 0, 0, nil)) }
 
 // Stream is the audio of one leg, both ways. All of its state but the ledger
 // and Speech belongs to whoever holds mu: the clock while it serves the
@@ -226,7 +225,6 @@ func (s *Stream) survive() {
 		s.ears = nil
 		s.box.pcm.Wipe()
 		s.box.wide.Wipe()
-		s.box.out.Wipe()
 		s.fail(ErrPanic)
 	}
 }

@@ -184,7 +184,7 @@ func TestCutStopsAtOnceAndSaysWhatWasHeard(t *testing.T) {
 		near.Speech().Mark(7)
 		written <- near.Speech().Write(context.Background(), tone(700, 24000, 10*time.Second), 24000)
 	}()
-	for m.heard() < 200*time.Millisecond {
+	for near.Speech().Heard() < 200*time.Millisecond {
 		select {
 		case err := <-written:
 			t.Fatalf("ten seconds fit: %v", err)
