@@ -52,7 +52,7 @@ func (c benchASRCmd) Run(ctx context.Context, m *Main) (err error) {
 	if c.Parallel < 1 || c.Parallel > 16 {
 		return exit(exitUsage, fmt.Errorf("--parallel is %d; choose 1 to 16", c.Parallel))
 	}
-	cfg, _, err := m.load(c.orQuickstart())
+	cfg, _, err := m.load(m.orQuickstart(c.place))
 	if err != nil {
 		return exit(exitUsage, err)
 	}

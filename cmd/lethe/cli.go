@@ -24,7 +24,7 @@ type cli struct {
 
 // place is the flag by which a command finds its configuration.
 type place struct {
-	Config     string `help:"Configuration file (YAML)." placeholder:"FILE" short:"c" type:"path" env:"LETHE_CONFIG" xor:"place"`
+	Config     string `help:"Configuration file (YAML). Without it, that of $$LETHE_CONFIG." placeholder:"FILE" short:"c" type:"path" xor:"place"`
 	Quickstart bool   `help:"Use the configuration that is built in: loopback only, no account, no key." xor:"place"`
 }
 

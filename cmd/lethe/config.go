@@ -184,7 +184,7 @@ func (p place) source() (settings.Source, error) {
 
 // read gives the configuration over its defaults, not yet validated.
 func (m *Main) read(p place) (*Config, *settings.Loaded, error) {
-	src, err := p.source()
+	src, err := m.where(p).source()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -199,6 +199,7 @@ func (m *Main) read(p place) (*Config, *settings.Loaded, error) {
 
 // load is read, and each section validated; every problem has its line.
 func (m *Main) load(p place) (*Config, *settings.Loaded, error) {
+	p = m.where(p)
 	c, l, err := m.read(p)
 	if err != nil {
 		return nil, nil, hint(p, err)

@@ -257,6 +257,24 @@ func TestTheQuickstartByItsName(t *testing.T) {
 	}
 }
 
+func TestTheConfigurationOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := []string{"LETHE_CONFIG=" + filepath.Join(configFolder, "lethe.yaml")}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "lethe.yaml:"},
+		{[]string{"--quickstart"}, "quickstart.yaml (built in):"},
+		{[]string{"--config", filepath.Join(configFolder, "quickstart.yaml")}, "/quickstart.yaml:"},
+	} {
+		code, out, complaint := run(t, env, append([]string{"config", "show"}, c.args...)...)
+		if code != exitOK || !strings.Contains(out, c.want) {
+			t.Errorf("%v: %d %s %s", c.args, code, out, complaint)
+		}
+	}
+}
+
 func TestShowNamesOrigins(t *testing.T) {
 	t.Parallel()
 	f := filepath.Join(t.TempDir(), "c.yaml")

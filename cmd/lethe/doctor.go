@@ -67,7 +67,7 @@ func split(err error) (detail, remedy string) {
 
 // Run looks at everything, and says all that it found.
 func (c doctorCmd) Run(ctx context.Context, m *Main) error {
-	findings := m.examine(ctx, c.orQuickstart())
+	findings := m.examine(ctx, m.orQuickstart(c.place))
 	print := printFindings
 	if c.JSON {
 		print = printFindingsJSON

@@ -26,7 +26,7 @@ func examineMachine(ctx context.Context, c *Config) []finding {
 func examineArena(c *Config) finding {
 	a, err := media.NewArena(c.Media.ArenaKiB << 10)
 	if err != nil {
-		return missing("arena", err)
+		return missing("arena", fmt.Errorf("%w; set LimitMEMLOCK (systemd) or ulimit -l to at least %d KiB, or lower media.arena_kib", err, c.Media.ArenaKiB))
 	}
 	if err := a.Close(); err != nil {
 		return missing("arena", err)

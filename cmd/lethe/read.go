@@ -4,15 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"lethe/internal/settings"
 	"lethe/policy"
 	"lethe/store"
 )
 
+// where is the place that the command line or else the environment names.
+func (m *Main) where(p place) place {
+	if p.Quickstart || p.Config != "" {
+		return p
+	}
+	for _, entry := range m.Environ {
+		if file, ok := strings.CutPrefix(entry, envPrefix+"_CONFIG="); ok {
+			p.Config = file
+		}
+	}
+	return p
+}
+
 // orQuickstart is the place of a command that only reads: where none is named
 // it is the built-in configuration, whose store lies in ./data.
-func (p place) orQuickstart() place {
+func (m *Main) orQuickstart(p place) place {
+	p = m.where(p)
 	p.Quickstart = p.Quickstart || p.Config == ""
 	return p
 }
@@ -28,7 +43,7 @@ type archive struct {
 // reading needs have to be right. The journal has its entry before anything
 // is read.
 func (m *Main) visit(ctx context.Context, p place, purpose string) (*archive, error) {
-	c, l, err := m.read(p.orQuickstart())
+	c, l, err := m.read(m.orQuickstart(p))
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}

@@ -30,7 +30,7 @@ func (c serveCmd) Run(ctx context.Context, m *Main) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	src, err := c.source()
+	src, err := m.where(c.place).source()
 	if err != nil {
 		return err
 	}

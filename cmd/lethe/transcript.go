@@ -130,8 +130,10 @@ func transcriptText(w io.Writer, r policy.Record) error {
 	}
 	if l := lineOf(r); l.Receipt != nil {
 		fmt.Fprintf(&b, "\n%s\n", l.Receipt)
+	} else if r.Outcome == policy.Ongoing {
+		b.WriteString("\nno receipt yet: the conversation goes on\n")
 	} else {
-		b.WriteString("\nno receipt: the audio was not counted to its end\n")
+		b.WriteString("\nno receipt: lethe ended before the audio was counted\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err //nolint:wrapcheck // of the operator's terminal
