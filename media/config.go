@@ -18,7 +18,7 @@ type Config struct {
 	// Ports is the UDP range, "first-last"; a stream takes an even port for RTP
 	// and the next for RTCP (RFC 3550 section 11).
 	Ports string `yaml:"ports"`
-	// ArenaKiB is the size of the locked arena; a call takes about 40 KiB.
+	// ArenaKiB is the size of the locked arena; a call takes about 30 KiB.
 	ArenaKiB int `yaml:"arena_kib"`
 	// Jitter is the play-out delay that the jitter buffer aims at.
 	Jitter time.Duration `yaml:"jitter"`
