@@ -268,6 +268,7 @@ func newCaller(t *testing.T, s *server, encoding string, seed uint64) *caller {
 	if err := errors.Join(err1, err2, c.cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
+	s.callers = append(s.callers, c.cmd.Process.Pid)
 	c.in, c.out = in, bufio.NewReader(out)
 	b, err := json.Marshal(c.order)
 	if err != nil {

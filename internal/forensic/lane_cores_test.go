@@ -21,6 +21,7 @@ func TestCores(t *testing.T) {
 		t.Log("only in the full run: make forensic")
 		return
 	}
+	t.Parallel()
 	corePattern(t)
 	kept := keeper(t)
 	for i, encoding := range codecs() {

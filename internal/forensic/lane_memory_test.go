@@ -23,6 +23,7 @@ const most = 400 * time.Millisecond
 // TestMemory: lane 1. The control is a lethe that keeps a frame of every
 // stage, and what the same search finds in mid-call.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	kept := keeper(t)
 	for i, encoding := range codecs() {
 		t.Run(encoding, func(t *testing.T) {
@@ -50,8 +51,10 @@ func TestMemory(t *testing.T) {
 					ended = time.Now() // from where it goes on
 				}
 			}
-			tell(t, ok, line{lane: laneMemory, what: encoding + ", at 0, 100, 1000, 5000 ms",
-				control: fmt.Sprintf("kept %s; mid-call %d", control, mid.Windows), found: strings.Join(found, ", ") + " windows"})
+			left := len(s.engines())
+			tell(t, ok && left == 0, line{lane: laneMemory, what: encoding + ", at 0, 100, 1000, 5000 ms",
+				control: fmt.Sprintf("kept %s; mid-call %d", control, mid.Windows),
+				found:   fmt.Sprintf("%s windows; %d children of the engine", strings.Join(found, ", "), left)})
 			tellFiles(t, s, n, encoding)
 			c.leave()
 			s.stop()
@@ -105,6 +108,7 @@ func tellFiles(t *testing.T, s *server, n *Needles, what string) {
 
 // TestStopped: lane 2. Ten points of a call at which everything is stopped.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	for i, encoding := range codecs() {
 		t.Run(encoding, func(t *testing.T) {
 			t.Parallel()
@@ -126,11 +130,11 @@ func stops(t *testing.T, s *server, encoding string, seed uint64, points int) (w
 	c := newCaller(t, s, encoding, seed)
 	n := c.needles()
 	c.do("dial")
-	began := time.Now()
-	for i := range points {
-		time.Sleep(time.Until(began.Add(time.Duration(1+i) * 18 * time.Second / time.Duration(points))))
+	for range points {
+		time.Sleep(16 * time.Second / time.Duration(points))
 		s.frozen(func() {
 			r := s.memory(n)
+			t.Log(r)
 			worst = max(worst, r.Audio)
 			if r.Windows > 0 {
 				seen++
@@ -162,6 +166,7 @@ func (s *server) inEngine(r Report) bool {
 
 // TestEndings: lane 5.
 func TestEndings(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Log("only in the full run: make forensic")
 		return
@@ -214,8 +219,9 @@ func (s *server) nothing(n *Needles, what, control string, ok bool) {
 	for _, r := range []Report{now, later, files} {
 		show(s.t, r)
 	}
-	tell(s.t, ok && now.Windows+later.Windows+files.Windows == 0, line{lane: laneEndings, what: what, control: control,
-		found: fmt.Sprintf("%d, %d windows; in files %d", now.Windows, later.Windows, files.Windows)})
+	left := len(s.engines())
+	tell(s.t, ok && now.Windows+later.Windows+files.Windows+left == 0, line{lane: laneEndings, what: what, control: control,
+		found: fmt.Sprintf("%d, %d windows; in files %d; %d children of the engine", now.Windows, later.Windows, files.Windows, left)})
 }
 
 // hungUp waits for the server's BYE.

@@ -20,7 +20,8 @@ type mutant struct {
 
 // TestMutants: lane 6.
 func TestMutants(t *testing.T) {
-	for i, m := range mutants() {
+	t.Parallel()
+	for _, m := range mutants() {
 		if testing.Short() && !m.short {
 			continue
 		}
@@ -28,7 +29,6 @@ func TestMutants(t *testing.T) {
 			t.Parallel()
 			by, what := m.caught(t, build(t, m.patches, m.adds))
 			tell(t, by != "", line{lane: laneMutants, what: m.name, control: "caught by " + by, found: what})
-			_ = i
 		})
 	}
 }
@@ -69,14 +69,19 @@ func mutants() []mutant {
 			caught:  afterBye,
 		},
 		{
-			name:    "payloads in the log, as base64",
-			patches: []patch{atWire("slog.Debug(\"packet\", \"payload\", payload)"), {"media/receive.go", "import (\n", "import (\n\t\"log/slog\"\n"}},
+			name:    "payloads in the log",
+			patches: []patch{atWire("slog.Info(\"packet\", \"payload\", payload)"), {"media/receive.go", "import (\n", "import (\n\t\"log/slog\"\n"}},
 			caught:  inWrites,
 		},
 		{
+			name:    "an engine's child that is not killed",
+			patches: []patch{{"transcribe/sphinx/session.go", "\ts.err = errors.Join(s.err, c.finish(c.broken))\n", ""}},
+			caught:  afterBye,
+		},
+		{
 			name:    "half a second in mid-call",
-			patches: []patch{atWire("leaked[turn%25], turn = append([]byte(nil), payload...), turn+1")},
-			adds:    []added{{"media/leak.go", "package media\n\nvar (\n\tleaked [25][]byte\n\tturn int\n)\n"}},
+			patches: []patch{atWire("leaked[leaks%25], leaks = append([]byte(nil), payload...), leaks+1")},
+			adds:    []added{{"media/leak.go", "package media\n\nvar (\n\tleaked [25][]byte\n\tleaks int\n)\n"}},
 			caught:  whileStopped,
 		},
 	}
@@ -115,12 +120,12 @@ func afterBye(t *testing.T, binary string) (by, what string) {
 	var r Report
 	s.frozen(func() { r = s.memory(n) })
 	time.Sleep(time.Second)
-	later := s.memory(n)
+	later, left := s.memory(n), len(s.engines())
 	c.leave()
-	if r.Windows > 0 && later.Windows > 0 {
+	if r.Windows > 0 && later.Windows > 0 || left > 0 {
 		by = laneMemory
 	}
-	return by, fmt.Sprintf("%d, a second later %d windows", r.Windows, later.Windows)
+	return by, fmt.Sprintf("%d, a second later %d windows; %d children of the engine", r.Windows, later.Windows, left)
 }
 
 // inWrites is lane 3.

@@ -38,7 +38,8 @@ type server struct {
 	over chan error
 	seen map[int]bool // every process of its tree that was ever seen
 
-	still bool // all of them are stopped
+	still   bool  // all of them are stopped
+	callers []int // processes that are stopped with it
 }
 
 // setting is how a server is started.
@@ -252,10 +253,16 @@ func (s *server) idle(limit time.Duration) {
 	}
 }
 
-// frozen stops every process of the server, calls f, and lets them go on.
+// frozen stops every process of the server and its callers, calls f, and lets
+// them go on.
 func (s *server) frozen(f func()) {
 	s.t.Helper()
 	var stopped []int
+	for _, p := range s.callers {
+		if err := syscall.Kill(p, syscall.SIGSTOP); err == nil {
+			stopped = append(stopped, p)
+		}
+	}
 	for again := true; again; {
 		again = false
 		for _, p := range s.tree() {

@@ -21,6 +21,7 @@ import (
 // engine's child through a socket or a pipe is told apart, and finding the
 // caller's audio there is the control that the data was decoded.
 func TestWrites(t *testing.T) {
+	t.Parallel()
 	kept := keeper(t)
 	for i, encoding := range codecs() {
 		t.Run(encoding, func(t *testing.T) {

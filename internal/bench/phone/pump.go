@@ -56,6 +56,10 @@ func (p *Pump) Do(ctx context.Context, f func([]*Talk)) {
 // ptime is the length of a packet.
 const ptime = 20 * time.Millisecond
 
+// stopped is a delay that is no delay: the process was stopped, and goes on
+// where it was instead of making up for it.
+const stopped = 300 * time.Millisecond
+
 // Run works until ctx ends.
 func (p *Pump) Run(ctx context.Context) error {
 	runtime.LockOSThread()
@@ -66,6 +70,12 @@ func (p *Pump) Run(ctx context.Context) error {
 	}
 	for round := now.Nano(); ctx.Err() == nil; round += int64(ptime) {
 		sleepUntil(round)
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			return err
+		}
+		if now.Nano()-round > int64(stopped) {
+			round = now.Nano()
+		}
 		p.hear()
 		for _, t := range p.talks {
 			sleepUntil(round + int64(t.phase))
