@@ -52,7 +52,7 @@ func mutants() []mutant {
 		{
 			name: "a jitter buffer that is not wiped",
 			patches: []patch{
-				{"media/jitter.go", "\tclear(j.mem[p.seq%waiting][:p.n])\n", ""},
+				{"media/jitter.go", "\tclear(j.at(p.seq)[:p.n])\n", ""},
 				{"media/arena.go", "\tclear(a.mem[s.off : s.off+s.n])\n", ""},
 			},
 			caught: afterBye,
