@@ -5,8 +5,9 @@
 //
 // A call's way through the files: transport.go and socket.go (it arrives),
 // inbox.go (who sends, may they, is it sound), invite.go (is there room, what
-// is answered), dialog.go (the state both ends share), call.go (its one
-// goroutine, until it ends). dial.go is the way out.
+// is answered), dialog.go (the state both ends share), call.go and session.go
+// (its one goroutine, until it ends). dial.go is the way out. quiet.go stands
+// between sipgo's log and ours.
 //
 // Nothing here logs or returns what a peer wrote: no number, no URI, no
 // Call-ID. sip imports media and policy; it never hears or stores anything.
