@@ -69,8 +69,8 @@ func mutants() []mutant {
 			caught:  afterBye,
 		},
 		{
-			name:    "payloads in the log",
-			patches: []patch{atWire("slog.Info(\"packet\", \"payload\", payload)"), {"media/receive.go", "import (\n", "import (\n\t\"log/slog\"\n"}},
+			name:    "payloads printed in hexadecimal",
+			patches: []patch{atWire("fmt.Fprintf(os.Stderr, \"%x\\n\", payload)"), {"media/receive.go", "import (\n", "import (\n\t\"fmt\"\n\t\"os\"\n"}},
 			caught:  inWrites,
 		},
 		{
@@ -79,7 +79,7 @@ func mutants() []mutant {
 			caught:  afterBye,
 		},
 		{
-			name:    "half a second in mid-call",
+			name:    "half a second on the heap in mid-call",
 			patches: []patch{atWire("leaked[leaks%25], leaks = append([]byte(nil), payload...), leaks+1")},
 			adds:    []added{{"media/leak.go", "package media\n\nvar (\n\tleaked [25][]byte\n\tleaks int\n)\n"}},
 			caught:  whileStopped,
