@@ -97,7 +97,7 @@ func (s *Stream) sendReport(now time.Time, bye bool) {
 	if s.agreed.RTCPMux {
 		to = s.rtp
 	}
-	if !to.aimed() {
+	if !s.open || !to.aimed() {
 		return
 	}
 	reception := s.reception(now)

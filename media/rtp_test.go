@@ -335,3 +335,24 @@ func TestPacketsGrow(t *testing.T) {
 		t.Errorf("ledger %+v", l)
 	}
 }
+
+// Who sends an offer in somebody else's name must not have packets sent there.
+func TestNothingGoesOutUnasked(t *testing.T) {
+	p := plane(t, nil)
+	far, s := connect(t, p, "")
+	if err := far.conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := far.conn.ReadFromUDP(make([]byte, 1500)); err == nil {
+		t.Fatalf("%d bytes came before anybody spoke", n)
+	}
+	if err := s.Speech().Write(within(t, time.Second), tone(500, 8000, 60*time.Millisecond), 8000); err != nil {
+		t.Fatal(err)
+	}
+	if err := far.conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := far.conn.ReadFromUDP(make([]byte, 1500)); err != nil {
+		t.Fatalf("the agent is not heard: %v", err)
+	}
+}

@@ -42,7 +42,7 @@ func (s *Stream) transmit() {
 	s.out.due = s.perPacket
 	ptime := s.agreed.Ptime
 	ticks := uint32(ptime / rtpTick) //nolint:gosec // at most 480
-	if s.agreed.Direction.Sends() && s.rtp.aimed() {
+	if s.mayTransmit() && s.agreed.Direction.Sends() && s.rtp.aimed() {
 		s.packet(ptime)
 	} else {
 		s.speak(ptime) // speech passes at its own pace even when nobody may hear it
@@ -50,6 +50,14 @@ func (s *Stream) transmit() {
 	}
 	s.out.ts += ticks
 	s.out.at += ptime
+}
+
+// mayTransmit holds the first packet back until the far end was heard, or until
+// somebody has something to say to it: an offer from a forged source must not
+// aim packets at someone else.
+func (s *Stream) mayTransmit() bool {
+	s.open = s.open || s.locked.IsValid() || s.speech.Pending() > 0 || s.box.press.Active()
+	return s.open
 }
 
 func (s *Stream) packet(ptime time.Duration) {

@@ -62,6 +62,7 @@ type Stream struct {
 	ears      []listener
 	converts  [2]int
 
+	open         bool // packets may go out
 	locked       netip.AddrPort
 	candidate    netip.AddrPort
 	candidateSeq uint16
@@ -145,6 +146,9 @@ func (s *Stream) Accept(answer []byte) error {
 			err = s.change(a)
 		} else {
 			err = s.begins(a)
+			s.mu.Lock()
+			s.open = true // an answer came back: the far end is who it says
+			s.mu.Unlock()
 		}
 	}
 	return sdpError(err)
