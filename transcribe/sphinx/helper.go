@@ -77,7 +77,9 @@ func runHelper(ctx context.Context, path, file string) (*helper, error) {
 	// The process lives longer than ctx: it ends when its control socket does.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, file) //nolint:gosec // the operator's own path
 	cmd.ExtraFiles = []*os.File{child}
-	cmd.Env = []string{}
+	// Resolving a function when it is first called would save the vector
+	// registers, which have just copied audio, on the stack.
+	cmd.Env = []string{"LD_BIND_NOW=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's ^C is lethe's to handle
 	err = cmd.Start()
 	if closed := child.Close(); err == nil {
