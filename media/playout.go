@@ -22,7 +22,6 @@ type timeline struct {
 	on    bool
 	ts    uint32        // of the next sample
 	at    time.Time     // when it is due
-	clock time.Duration // one RTP clock tick
 	made  time.Duration // made up since the last packet
 	slack time.Duration // least earliness of this window
 	seen  int

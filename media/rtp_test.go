@@ -32,7 +32,11 @@ func connect(t *testing.T, p *media.Plane, extra string) (*peer, *media.Stream) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	sdp := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"+
 		"m=audio %d RTP/AVP 0 8 13 101\r\na=rtpmap:101 telephone-event/8000\r\n%s", conn.LocalAddr().(*net.UDPAddr).Port, extra)
 	s, answer, err := p.Answer(media.Terms{Codecs: []string{"PCMU", "PCMA"}}, []byte(sdp))
@@ -233,7 +237,11 @@ func TestStrangersAreCountedAndNotHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	stranger.conn = conn
 	codes, known := loud()
 	far.send(far.packet(codes[0]))

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -104,7 +105,8 @@ func (s *socket) aim(addr netip.AddrPort) {
 	if !addr.IsValid() || addr.Port() == 0 || addr.Addr().IsUnspecified() {
 		return
 	}
-	port := [2]byte{byte(addr.Port() >> 8), byte(addr.Port())}
+	var port [2]byte
+	binary.BigEndian.PutUint16(port[:], addr.Port())
 	if a := addr.Addr().Unmap(); a.Is4() {
 		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.to))                                  //nolint:gosec // the kernel's own union
 		sa.Family, sa.Port, sa.Addr = unix.AF_INET, *(*uint16)(unsafe.Pointer(&port)), a.As4() //nolint:gosec // network order
@@ -132,6 +134,5 @@ func (s *socket) source() netip.AddrPort {
 }
 
 func hostOrder(p uint16) uint16 {
-	b := *(*[2]byte)(unsafe.Pointer(&p)) //nolint:gosec // network order
-	return uint16(b[0])<<8 | uint16(b[1])
+	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&p))[:]) //nolint:gosec // network order
 }

@@ -54,14 +54,14 @@ func pair(t testing.TB, p *media.Plane, terms media.Terms) (near, far *media.Str
 
 // meter is an ear that measures a tone.
 type meter struct {
-	mu      sync.Mutex
-	hz      float64
-	rate    int
-	re, im  float64
-	energy  float64
-	n       int
-	at, end time.Duration
-	gaps    int
+	mu     sync.Mutex
+	hz     float64
+	rate   int
+	re, im float64
+	energy float64
+	n      int
+	end    time.Duration
+	gaps   int
 }
 
 func (m *meter) String() string { return "meter" }
