@@ -188,6 +188,7 @@ func (s *Server) openUA(ctx context.Context) error {
 			return s.serve(ctx, c, f)
 		},
 		Numbers: func(user string) bool { _, ok := s.cfg.Numbers[user]; return ok },
+		Ready:   s.room,
 		Observe: sip.Observer{
 			Response:  s.metrics.Response,
 			Ended:     func(r sip.Result) { s.metrics.Ended(string(r)) },
