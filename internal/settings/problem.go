@@ -66,6 +66,9 @@ func Join(lists ...Problems) error {
 // nearest is the name among names that a person most likely meant, or "".
 func nearest(name string, names []string) string {
 	best, bound := "", 1+len(name)/3
+	if len(name) > longestName {
+		return ""
+	}
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), n); d <= bound {
 			best, bound = n, d-1
@@ -73,6 +76,9 @@ func nearest(name string, names []string) string {
 	}
 	return best
 }
+
+// longestName is longer than any key: what is longer is no slip of the hand.
+const longestName = 80
 
 // distance is Levenshtein's, in bytes: keys are ASCII.
 func distance(a, b string) int {

@@ -97,6 +97,22 @@ func TestAllProblemsAtOnceInOrder(t *testing.T) {
 	}
 }
 
+func TestAFileOfNothingButMistakesIsBounded(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := 0; b.Len() < MaxBytes-100; i++ {
+		fmt.Fprintf(&b, "k%d:\n", i)
+	}
+	_, _, err := read(t, b.String())
+	var p Problems
+	if !errors.As(err, &p) || len(p) != mostProblems+1 || !strings.Contains(p[mostProblems].What, "there is more") {
+		t.Errorf("%d problems", len(p))
+	}
+	if _, _, err := read(t, strings.Repeat("x", MaxBytes-10)+": 1\n"); err == nil || len(err.Error()) > 1000 {
+		t.Error("a key of a megabyte is taken, or repeated")
+	}
+}
+
 func TestFileAndEnvironmentOverDefaults(t *testing.T) {
 	t.Parallel()
 	e, l, err := read(t, "sip:\n  trunks:\n    - {name: a, from: [10.0.0.0/8]}\n    - {name: b, most: 2}\nmedia:\n  arena_kib: 100\nnumbers:\n  support: {name: s}\n",

@@ -18,7 +18,16 @@ type walker struct {
 	problems Problems
 }
 
+// mostProblems bounds what one file can make us say.
+const mostProblems = 100
+
 func (w *walker) fail(n *yaml.Node, key, what, remedy string) {
+	switch {
+	case len(w.problems) == mostProblems:
+		key, what, remedy = "", "there is more that is wrong from here on", "mend what is named first"
+	case len(w.problems) > mostProblems:
+		return
+	}
 	w.problems = append(w.problems, Problem{File: w.loaded.file, Line: n.Line, Key: key, What: what, Remedy: remedy})
 }
 
