@@ -41,7 +41,7 @@ sip:
 media: {ports: "12000-19999", arena_kib: %d}
 numbers:
   support: {script: "embedded:support", engine: "%s"}
-conversation: {no_input: 10m}
+conversation: {no_input: 10m, voice: {longest: 10m}}
 policy:
   organisation: the support desk
   privacy_policy_url: https://example.com/privacy

@@ -7,14 +7,20 @@ import (
 
 // Speech makes seconds of what voice activity takes for speech, at 8 kHz:
 // voiced syllables of a seeded voice, 2 s of them and 1 s of faint noise.
-func Speech(seed uint64, seconds int) []int16 {
+func Speech(seed uint64, seconds int) []int16 { return voiced(seed, seconds, 2) }
+
+// Chatter is Speech without a pause.
+func Chatter(seed uint64, seconds int) []int16 { return voiced(seed, seconds, 3) }
+
+// voiced speaks for the first seconds of every three.
+func voiced(seed uint64, seconds int, speaks float64) []int16 {
 	r := rand.New(rand.NewPCG(seed, 0x5eed)) //nolint:gosec // has to be the same every time
 	out := make([]int16, 8000*seconds)
 	pitch, phase := 90+60*r.Float64(), 0.0
 	for i := range out {
 		t := float64(i) / 8000
 		noise := r.NormFloat64()
-		if math.Mod(t, 3) >= 2 {
+		if math.Mod(t, 3) >= speaks {
 			out[i] = int16(12 * noise)
 			continue
 		}
