@@ -63,7 +63,7 @@ func startHelper(ctx context.Context, path string, s *setup) (_ *helper, err err
 	if err := h.loaded(ctx); err != nil {
 		h.kill()
 		<-h.gone
-		return nil, err
+		return nil, errors.Join(err, h.control.Close())
 	}
 	return h, nil
 }
