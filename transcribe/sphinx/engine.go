@@ -61,7 +61,6 @@ type Engine struct {
 	ready    chan struct{} // closed when there is one (again)
 	sessions []*Session
 	opening  int
-	err      error // of the last helper's end
 }
 
 var _ transcribe.Engine = (*Engine)(nil)

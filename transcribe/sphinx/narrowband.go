@@ -72,7 +72,7 @@ func readGaussians(path string) (gaussians, error) {
 	g := gaussians{mgau: int(h[1]), density: int(h[3])}
 	n := uint64(h[1]) * streams * uint64(h[3]) * cepstra
 	if h[0] != byteOrder || h[2] != streams || h[4] != cepstra || h[5] != cepstra || h[6] != cepstra || uint64(h[7]) != n ||
-		uint64(len(data)-at-4*words) < 4*n {
+		uint64(len(data)-at-4*words) < 4*n { //nolint:gosec // not negative: see above
 		return gaussians{}, fmt.Errorf("%w: %s does not have three streams of 13 cepstra, as pocketsphinx-en-us has", ErrModel, path)
 	}
 	g.values = make([]float32, n)

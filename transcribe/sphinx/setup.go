@@ -176,7 +176,7 @@ func (w *writer) line(words ...string) { w.lines.WriteString(strings.Join(words,
 func (w *writer) file(name string, data []byte) string {
 	path := filepath.Join(w.dir, name)
 	w.folder(filepath.Dir(name))
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := os.WriteFile(path, data, 0o600); err != nil { //nolint:gosec // within a folder that was made for it
 		w.errs = append(w.errs, fmt.Errorf("sphinx: setting up: %w", err))
 	}
 	return path

@@ -145,7 +145,7 @@ const HumanFolder = "/usr/share/pocketsphinx/test/data"
 func Human() ([]wer.Case, error) {
 	var out []wer.Case
 	for _, list := range []string{"librivox/transcription", "cards/cards.transcription"} {
-		data, err := os.ReadFile(filepath.Join(HumanFolder, list))
+		data, err := os.ReadFile(filepath.Join(HumanFolder, list)) //nolint:gosec // names of this function
 		if err != nil {
 			return nil, fmt.Errorf("corpus: apt install pocketsphinx-testdata: %w", err)
 		}
