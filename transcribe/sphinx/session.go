@@ -111,6 +111,10 @@ func (s *Session) String() string {
 	return fmt.Sprintf("sphinx, %v of ring", s.ring.Len())
 }
 
+// Dropped counts the pieces that were wiped unheard, because the child was
+// behind by more than the ring holds.
+func (s *Session) Dropped() uint64 { return s.ring.Dropped() }
+
 // Hear is media.Ear's.
 func (s *Session) Hear(f media.Frame) error {
 	if err := s.listen.For(Processor); err != nil {

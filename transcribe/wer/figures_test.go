@@ -90,7 +90,7 @@ func TestFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range results {
-		t.Logf("set %d: %d cases, latency p50 %v p95 %v: %s", i, len(r.Cases), r.Latency(0.5), r.Latency(0.95), byVoice(r))
+		t.Logf("set %d: %d cases, missed %d, latency p50 %v p95 %v: %s", i, len(r.Cases), r.Missed(), r.Latency(0.5), r.Latency(0.95), byVoice(r))
 	}
 	for _, r := range rows {
 		line, err := json.Marshal(r)

@@ -39,7 +39,8 @@ type Heard struct {
 	Said       string        `json:"heard"`
 	Confidence float32       `json:"confidence"` // the lowest of its finals
 	Score      Score         `json:"score"`
-	Latency    time.Duration `json:"-"` // from the end of speech to the last final; 0 if none came in time
+	Missed     uint64        `json:"missed"` // packets and pieces that came too late to be heard: the machine is too busy
+	Latency    time.Duration `json:"-"`      // from the end of speech to the last final; 0 if none came in time
 }
 
 // Result of all cases, in their order.
@@ -62,6 +63,14 @@ func (r Result) Latency(p float64) time.Duration {
 	}
 	slices.Sort(all)
 	return all[min(int(p*float64(len(all))), len(all)-1)]
+}
+
+// Missed sums what came too late. Unless it is 0, the machine was measured too.
+func (r Result) Missed() (n uint64) {
+	for _, c := range r.Cases {
+		n += c.Missed
+	}
+	return n
 }
 
 // Taken counts the cases that an assistant would have acted upon: those that
@@ -139,7 +148,9 @@ func (s Setup) call(ctx context.Context, c Case) (h Heard, err error) {
 		return Heard{}, err
 	}
 	said := strings.Join(l.said, " ")
-	return Heard{Name: c.Name, Text: c.Text, Said: said, Confidence: l.confidence, Score: Compare(c.Text, said), Latency: l.latency()}, nil
+	stats := callee.Stats()
+	return Heard{Name: c.Name, Text: c.Text, Said: said, Confidence: l.confidence, Score: Compare(c.Text, said),
+		Missed: stats.Lost + stats.Late + l.missed(), Latency: l.latency()}, nil
 }
 
 // speak writes the utterance between two silences and waits until it was sent.
@@ -231,6 +242,14 @@ func (l *listener) close(ctx context.Context) error {
 	close(l.over)
 	l.readers.Wait()
 	return err //nolint:wrapcheck // by Measure
+}
+
+func (l *listener) missed() uint64 {
+	n := l.gate.Lost()
+	if d, ok := l.session.(interface{ Dropped() uint64 }); ok {
+		n += d.Dropped()
+	}
+	return n
 }
 
 func (l *listener) latency() time.Duration {
