@@ -53,13 +53,14 @@ type server struct {
 	config     string // path
 	cmd        *exec.Cmd
 	log        *os.File
+	environ    []string // beside ours
 }
 
 // serve starts lethe in home. settings is YAML below the sections that every
-// test needs.
-func serve(t *testing.T, home, settings string) *server {
+// test needs; environ comes on top of ours.
+func serve(t *testing.T, home, settings string, environ ...string) *server {
 	t.Helper()
-	s := &server{t: t, home: home, sip: free(t), admin: free(t), config: filepath.Join(home, "lethe.yaml")}
+	s := &server{t: t, home: home, sip: free(t), admin: free(t), config: filepath.Join(home, "lethe.yaml"), environ: environ}
 	text := fmt.Sprintf("sip:\n  insecure_udp: [%q]\n  insecure_tcp: [%q]\n  trunks: [{name: local, from: [127.0.0.0/8]}]\n  max_calls: 200\n"+
 		"admin: {insecure_listen: %q}\n"+
 		"policy: {organisation: the test desk, privacy_policy_url: \"https://example.com/privacy\", agent_policy_url: \"https://example.com/agent\"}\n"+
@@ -80,6 +81,7 @@ func (s *server) start() {
 	}
 	s.cmd = exec.Command(program(s.t), "serve", "--config", s.config)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.home, s.log, s.log
+	s.cmd.Env = append(os.Environ(), s.environ...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
