@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -44,8 +45,9 @@ type message struct {
 	kind       byte // H, P, F or C: see helper/session.h
 	start, end int
 	score      float64 // acoustic, per frame; 0 is best
-	posterior  float64
+	margin     float64 // how much better, per frame, text fits than own
 	text       string
+	own        string // what was heard if only the vocabulary can have been said
 }
 
 // newChild asks h for a child and starts to read from it.
@@ -73,7 +75,7 @@ func newChild(h *helper, band, vocabulary int) (*child, error) {
 // read ends with the child.
 func (c *child) read() {
 	defer close(c.said)
-	buf := make([]byte, 8192)
+	buf := make([]byte, 16384)
 	for {
 		n, err := c.sock.Read(buf)
 		switch {
@@ -105,8 +107,8 @@ func parse(line []byte) (message, bool) {
 	m.start, errs[0] = strconv.Atoi(string(f[1]))
 	m.end, errs[1] = strconv.Atoi(string(f[2]))
 	m.score, errs[2] = strconv.ParseFloat(string(f[3]), 64)
-	m.posterior, errs[3] = strconv.ParseFloat(string(f[4]), 64)
-	m.text = string(f[5])
+	m.margin, errs[3] = strconv.ParseFloat(string(f[4]), 64)
+	m.text, m.own, _ = strings.Cut(string(f[5]), "\t")
 	return m, errors.Join(errs[:]...) == nil
 }
 

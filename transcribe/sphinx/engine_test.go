@@ -100,11 +100,7 @@ func TestHelperIsRestarted(t *testing.T) {
 	pcm := said(t, "slt", "pay my bill")
 	hear(t, s, pcm[:len(pcm)/2], 0)
 	signal(t, old, syscall.SIGKILL)
-	for limit := time.Now().Add(time.Minute); e.Helper() == old || e.Helper() == 0; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal("no other helper")
-		}
-	}
+	eventually(t, time.Minute, "another helper", func() bool { return e.Helper() != old && e.Helper() != 0 })
 	s.Endpoint() // of the utterance that was lost
 	if g := lastFinal(t, s); g.Turn.Start > time.Second {
 		t.Errorf("the lost utterance at %v", g.Turn.Start)

@@ -111,3 +111,16 @@ func engine(t testing.TB, change ...func(*Config)) (*Engine, *media.Arena) {
 	})
 	return e, arena
 }
+
+// eventually asks every few milliseconds, since what it waits for is another
+// process and says nothing when it happens.
+func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	often := time.NewTicker(5 * time.Millisecond)
+	defer often.Stop()
+	for end := time.Now().Add(limit); !ok(); <-often.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}

@@ -173,11 +173,7 @@ func TestNothingIsLeftInTheChild(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for limit := time.Now().Add(5 * time.Second); len(children(t, e.Helper())) != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal("the child outlived its call")
-		}
-	}
+	eventually(t, 5*time.Second, "the child is gone", func() bool { return len(children(t, e.Helper())) == 0 })
 }
 
 // What holds audio is locked and left out of core dumps.

@@ -118,12 +118,34 @@ func TestConfidence(t *testing.T) {
 	}
 }
 
+// What the vocabulary alone makes of a sentence is believed only if it is a
+// phrase and fits.
+func TestHolds(t *testing.T) {
+	v := learn(lists(t, desk()...))
+	for _, c := range []struct {
+		m    message
+		want bool
+	}{
+		{message{own: "pay my bill", margin: 1000}, true},
+		{message{own: "pay my bill", margin: 9000}, false},
+		{message{own: "agent a my order password to check"}, false},
+		{message{}, false},
+	} {
+		if v.holds(c.m) != c.want {
+			t.Errorf("%+v: %v", c.m, !c.want)
+		}
+	}
+	if (*vocabulary)(nil).holds(message{own: "pay my bill"}) {
+		t.Error("no vocabulary holds a phrase")
+	}
+}
+
 func TestParse(t *testing.T) {
-	m, ok := parse([]byte("F 12 340 -30123.45 0.1234 pay my bill"))
-	if !ok || m.kind != 'F' || m.start != 12 || m.end != 340 || m.score != -30123.45 || m.text != "pay my bill" {
+	m, ok := parse([]byte("F 12 340 -30123.45 12.5 pay my hill\tpay my bill"))
+	if !ok || m.kind != 'F' || m.start != 12 || m.end != 340 || m.score != -30123.45 || m.margin != 12.5 || m.text != "pay my hill" || m.own != "pay my bill" {
 		t.Errorf("%+v, %v", m, ok)
 	}
-	if m, ok := parse([]byte("F 0 0 0.00 1.0000 ")); !ok || m.text != "" {
+	if m, ok := parse([]byte("F 0 0 0.00 0.00 \t")); !ok || m.text != "" {
 		t.Errorf("%+v, %v", m, ok)
 	}
 	for _, bad := range []string{"F", "F 1 2", "P x 2 0 0 a", "F 1 2 x 0 a"} {

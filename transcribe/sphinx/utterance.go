@@ -78,10 +78,14 @@ func (s *Session) take(m message) {
 }
 
 func (s *Session) segment(m message, u *utterance) transcribe.Segment {
-	words := strings.Fields(m.text)
+	text := m.text
+	if s.known.holds(m) {
+		text = m.own
+	}
+	words := strings.Fields(text)
 	t := policy.Turn{
 		Conversation: s.listen.Conversation(), Party: policy.Caller,
-		Words: policy.Said(m.text), Start: u.at(m.start), End: u.at(m.end),
+		Words: policy.Said(text), Start: u.at(m.start), End: u.at(m.end),
 		Confidence: confidence(m, words, s.known),
 	}
 	if len(words) == 0 {

@@ -55,17 +55,19 @@ static const char *load_stock(struct loading *l, const char *path)
     return NULL;
 }
 
-/* Both models stand in one set: each word takes the sum of what they give it,
- * so that what the vocabulary does not know is still heard. */
+/* Two searches: "0" has both models in one set, where each word takes the sum of
+ * what they give it, so that what the vocabulary does not know is still heard;
+ * "0own" has the vocabulary's alone. */
 static const char *load_vocabulary(struct loading *l, const char *path)
 {
     char *names[] = {(char *)"stock", (char *)"own"};
-    char name[16];
+    char name[16], own[24];
     float32 share[] = {l->stock_share, 1 - l->stock_share};
 
     if (l->stock == NULL)
         return "the language model is missing";
     snprintf(name, sizeof name, "%d", l->m->vocabularies++);
+    snprintf(own, sizeof own, "%sown", name);
     for (int b = 0; b < BANDS; b++) {
         ps_decoder_t *ps = l->m->decoder[b];
         ngram_model_t *pair[] = {l->stock, ngram_model_read(ps_get_config(ps), path, NGRAM_AUTO, ps_get_logmath(ps))};
@@ -74,7 +76,7 @@ static const char *load_vocabulary(struct loading *l, const char *path)
         if (pair[1] == NULL)
             return "the vocabulary's language model cannot be read";
         set = ngram_model_set_init(ps_get_config(ps), pair, names, share, 2);
-        if (set == NULL || ps_set_lm(ps, name, set) != 0)
+        if (set == NULL || ps_set_lm(ps, name, set) != 0 || ps_set_lm(ps, own, pair[1]) != 0)
             return "the vocabulary cannot be searched";
     }
     return NULL;

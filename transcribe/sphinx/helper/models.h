@@ -16,7 +16,7 @@ struct models {
     struct fe_tables tables;
     struct cep_band band[BANDS];
     ps_decoder_t *decoder[BANDS];
-    int vocabularies; /* named "0", "1", ...; "open" has none */
+    int vocabularies; /* named "0", "1", ... and "0own", ...; "open" has none */
 };
 
 /* models_load reads the file that lethe wrote, whose lines are

@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@ enum {
     STEP = 5,        /* frames given to the search at once */
     TELL = 20,       /* frames between partials */
     LONGEST = 3000,  /* frames of an utterance, which then is cut */
-    MAX_TEXT = 4000, /* bytes of a message */
+    MAX_TEXT = 4000, /* bytes of what was heard */
     NICER = 5,
 };
 
@@ -28,6 +27,8 @@ struct session {
     struct cep_mean mean;
     struct heard first[LOOK];
     int waiting, frames, told, started;
+    const char *both, *own; /* names of searches; own is NULL without a vocabulary */
+    float cep[LONGEST + LOOK][CEP]; /* of the utterance, the mean taken */
     int before; /* frames of this utterance that were cut off already */
     char said[MAX_TEXT];
 };
@@ -61,30 +62,70 @@ static double measure(ps_decoder_t *ps, int *start, int *end)
     return frames > 0 ? score / frames : 0;
 }
 
+/* How well the whole path fits, per frame. */
+static double fit(struct session *s)
+{
+    double sum = 0;
+
+    for (ps_seg_t *g = ps_seg_iter(s->ps); g != NULL; g = ps_seg_next(g)) {
+        int32 acoustic, lm, back;
+
+        (void)ps_seg_prob(g, &acoustic, &lm, &back);
+        sum += acoustic;
+    }
+    return sum / s->frames;
+}
+
+/* The same utterance once more, by the vocabulary alone: that search is small,
+ * so it takes a twentieth of the utterance's time. */
+static double again(struct session *s, char own[MAX_TEXT])
+{
+    double margin = fit(s);
+    const char *text;
+
+    if (ps_set_search(s->ps, s->own) != 0 || ps_start_utt(s->ps) != 0)
+        abort();
+    for (int i = 0; i < s->frames; i += STEP) {
+        mfcc_t *row[STEP];
+        int m = s->frames - i < STEP ? s->frames - i : STEP;
+
+        for (int j = 0; j < m; j++)
+            row[j] = s->cep[i + j];
+        if (ps_process_cep(s->ps, row, m, FALSE, FALSE) < 0)
+            abort();
+    }
+    if (ps_end_utt(s->ps) != 0)
+        abort();
+    text = ps_get_hyp(s->ps, NULL);
+    snprintf(own, MAX_TEXT, "%s", text != NULL ? text : "");
+    margin -= fit(s);
+    if (ps_set_search(s->ps, s->both) != 0)
+        abort();
+    return margin;
+}
+
 static void tell(struct session *s, char kind)
 {
-    char line[MAX_TEXT + 128];
+    char line[2 * MAX_TEXT + 128], own[MAX_TEXT] = "";
     const char *text = s->frames > 0 ? ps_get_hyp(s->ps, NULL) : NULL;
     int start = 0, end = 0, n;
-    double score = 0, posterior = 1;
+    double score = 0, margin = 0;
 
     if (text == NULL)
         text = "";
     if (kind == 'P' && (*text == 0 || strncmp(text, s->said, sizeof s->said - 1) == 0))
         return;
-    if (*text != 0) {
-        if (kind != 'P')
-            posterior = exp(ps_get_prob(s->ps) * log(logmath_get_base(ps_get_logmath(s->ps))));
-        score = measure(s->ps, &start, &end);
-    }
     snprintf(s->said, sizeof s->said, "%s", text);
-    n = snprintf(line, sizeof line, "%c %d %d %.2f %.4f %s", kind, s->before + start, s->before + end, score, posterior, s->said);
+    if (s->frames > 0)
+        score = measure(s->ps, &start, &end);
+    if (s->frames > 0 && kind != 'P' && s->own != NULL)
+        margin = again(s, own);
+    n = snprintf(line, sizeof line, "%c %d %d %.2f %.2f %s\t%s", kind, s->before + start, s->before + end, score, margin, s->said, own);
     ear_say(s->fd, line, (size_t)n);
 }
 
 static void search(struct session *s, struct heard *h, int n)
 {
-    float cep[STEP][CEP];
     mfcc_t *row[STEP];
 
     if (!s->started) {
@@ -96,8 +137,8 @@ static void search(struct session *s, struct heard *h, int n)
         int m = n - i < STEP ? n - i : STEP;
 
         for (int j = 0; j < m; j++) {
-            cep_mean_take(&s->mean, h[i + j].cep, cep[j]);
-            row[j] = cep[j];
+            row[j] = s->cep[s->frames + j];
+            cep_mean_take(&s->mean, h[i + j].cep, row[j]);
         }
         if (ps_process_cep(s->ps, row, m, FALSE, FALSE) < 0)
             abort(); /* lethe replaces this child */
@@ -135,12 +176,15 @@ _Noreturn void session_run(struct models *m, int band, int vocabulary, int fd)
 {
     struct session *s = calloc(1, sizeof *s);
     struct heard h[STEP];
-    char name[16] = "open";
+    char both[16] = "open", own[24];
 
     if (vocabulary >= 0)
-        snprintf(name, sizeof name, "%d", vocabulary);
-    if (s == NULL || ps_set_search(m->decoder[band], name) != 0)
+        snprintf(both, sizeof both, "%d", vocabulary);
+    snprintf(own, sizeof own, "%sown", both);
+    if (s == NULL || ps_set_search(m->decoder[band], both) != 0)
         _exit(1);
+    s->both = both;
+    s->own = vocabulary >= 0 ? own : NULL;
     s->fd = fd;
     s->ps = m->decoder[band];
     cep_mean_start(&s->mean, &m->band[band], PRIOR);

@@ -12,8 +12,10 @@
  *     C START END MEASURES TEXT     final of an utterance that had to be cut
  *
  * START and END count frames of 10 ms since the utterance's first sample.
- * MEASURES are SCORE (acoustic, mean per frame of a word, 0 is best) and
- * POSTERIOR (0 to 1).
+ * MEASURES are SCORE (acoustic, mean per frame of a word, 0 is best) and MARGIN
+ * (how much better, per frame, TEXT fits than OWN). TEXT is followed by a tab
+ * and OWN: what was heard if nothing but the vocabulary can have been said. It
+ * is empty in a partial, and without a vocabulary.
  */
 #ifndef LETHE_SESSION_H
 #define LETHE_SESSION_H
