@@ -354,7 +354,7 @@ func (s *server) kill() {
 		_ = syscall.Kill(p, syscall.SIGKILL) // may be gone
 	}
 	select {
-	case <-s.over:
+	case <-s.over: //nolint:errcheck // it was killed: that is its error
 	case <-time.After(10 * time.Second):
 		s.t.Error("lethe could not be killed")
 	}

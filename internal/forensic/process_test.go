@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -17,10 +18,10 @@ const role = "LETHE_FORENSIC_ROLE"
 
 func TestMain(m *testing.M) {
 	how := os.Getenv(role)
-	switch {
-	case how == "":
+	switch how {
+	case "":
 		os.Exit(finish(m.Run()))
-	case how == "keep" || how == "clear":
+	case "keep", "clear":
 		os.Exit(keep(how))
 	default:
 		os.Exit(play(how))
@@ -43,7 +44,8 @@ func keep(how string) int {
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 		return 1
 	}
-	return int(b[0]) & 0
+	runtime.KeepAlive(b) // until it was searched for
+	return 0
 }
 
 // start runs a keeper below a shell, so that the searched process is a child.
