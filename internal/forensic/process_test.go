@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 	how := os.Getenv(role)
 	switch how {
 	case "":
+		begin()
 		os.Exit(finish(m.Run()))
 	case "keep", "clear":
 		os.Exit(keep(how))
