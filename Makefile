@@ -13,7 +13,8 @@ TAGS := endtoend forensic bench
 # Packages whose tests place calls in real time run beside each other; what
 # measures memory or time runs alone, in targets of its own.
 LIVE   := lethe/cmd/lethe lethe/conversation lethe/internal/caller lethe/sip lethe/transcribe/sphinx
-QUIET   = $(filter-out $(LIVE),$(shell go list ./...))
+TIMED  := lethe/media
+QUIET   = $(filter-out $(LIVE) $(TIMED),$(shell go list ./...))
 
 .PHONY: help
 help: ## this list
@@ -75,7 +76,7 @@ timed = began=$$(date +%s); timeout --foreground $(1)m $(MAKE) $@-lanes; status=
 test-lanes: setup-test binary
 	@$(MAKE) -k -j 2 lane-vet lane-unit
 	@$(MAKE) -k -j 3 lane-live lane-peers lane-readme
-	@$(MAKE) -k lane-proof
+	@$(MAKE) -k lane-timing lane-proof
 check-lanes: setup-check test-lanes
 	@$(MAKE) -k -j 2 lane-lint lane-vuln
 	@$(MAKE) -k -j 2 lane-endtoend lane-demo
@@ -84,13 +85,15 @@ check-lanes: setup-check test-lanes
 	@LANE_SHOW=1 $(MAKE) lane-forensic
 	@LANE_SHOW=1 $(MAKE) lane-bench
 
-.PHONY: lane-vet lane-unit lane-live lane-peers lane-readme lane-proof lane-forensic lane-bench lane-endtoend lane-hundred lane-demo lane-lint lane-vuln lane-fuzz
+.PHONY: lane-vet lane-unit lane-live lane-timing lane-peers lane-readme lane-proof lane-forensic lane-bench lane-endtoend lane-hundred lane-demo lane-lint lane-vuln lane-fuzz
 lane-vet:
 	@$(LANE) vet 5m go vet -tags '$(TAGS)' ./...
 lane-unit:
 	@$(LANE) unit 15m go test -race -timeout 14m $(QUIET)
 lane-live:
 	@$(LANE) live 8m go test -race -timeout 7m $(LIVE)
+lane-timing:
+	@$(LANE) timing 5m go test -race -p 1 -timeout 4m $(TIMED)
 lane-peers:
 	@$(LANE) peers 5m go test -tags endtoend -timeout 4m -count 1 -v -run Peer ./internal/endtoend
 lane-readme:
