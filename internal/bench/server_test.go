@@ -79,12 +79,12 @@ func serve(t *testing.T, engine string, calls, core int) *lethe {
 // await waits until it is ready.
 func (l *lethe) await() {
 	l.t.Helper()
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		if _, err := l.get("/readyz"); err == nil {
 			return
 		}
 	}
-	l.t.Fatalf("lethe is not ready after 30 s\n%s", l.words())
+	l.t.Fatalf("lethe is not ready after 90 s\n%s", l.words())
 }
 
 func (l *lethe) words() string {

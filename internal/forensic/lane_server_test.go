@@ -125,7 +125,7 @@ func (s *server) start(o setting) {
 func (s *server) await() {
 	s.t.Helper()
 	client := http.Client{Timeout: time.Second}
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		select {
 		case err := <-s.over:
 			s.over <- err
@@ -140,7 +140,7 @@ func (s *server) await() {
 			return
 		}
 	}
-	s.t.Fatalf("lethe is not ready after 30 s\n%s", s.log())
+	s.t.Fatalf("lethe is not ready after 90 s\n%s", s.log())
 }
 
 // find gives the process of the tree whose command line has the word.
