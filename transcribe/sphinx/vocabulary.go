@@ -19,6 +19,12 @@ import (
 // development texts, 0.03 no better.
 const discount = 0.1
 
+// padding is how many words without a pronunciation a model is given, which
+// therefore nobody can say: pocketsphinx lays all 134,000 words of its
+// dictionary into a hash table whose size is that of the model's word list, and
+// spent ten seconds on a model of twenty words.
+const padding = 1 << 15
+
 // split makes words of a phrase, as the dictionary writes them.
 func split(phrase string) ([]string, error) {
 	clean := strings.Map(func(r rune) rune {
@@ -131,7 +137,7 @@ func (v *vocabulary) backoff(h gram, n int) float64 {
 // arpa writes the model in the format of the same name.
 func (v *vocabulary) arpa(out io.Writer) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "\\data\\\nngram 1=%d\nngram 2=%d\nngram 3=%d\n", len(v.words), len(v.count[1]), len(v.count[2]))
+	fmt.Fprintf(w, "\\data\\\nngram 1=%d\nngram 2=%d\nngram 3=%d\n", len(v.words)+padding, len(v.count[1]), len(v.count[2]))
 	fmt.Fprint(w, "\n\\1-grams:\n")
 	for _, word := range v.words {
 		g, p := gram{word}, -99.0
@@ -139,6 +145,9 @@ func (v *vocabulary) arpa(out io.Writer) error {
 			p = math.Log10(v.probability(g, 0))
 		}
 		fmt.Fprintf(w, "%.4f %s %.4f\n", p, word, math.Log10(v.backoff(g, 1)))
+	}
+	for i := range padding {
+		fmt.Fprintf(w, "-99.0000 #%d 0.0000\n", i)
 	}
 	for n := 1; n < 3; n++ {
 		fmt.Fprintf(w, "\n\\%d-grams:\n", n+1)
