@@ -75,7 +75,8 @@ timed = began=$$(date +%s); timeout --foreground $(1)m $(MAKE) $@-lanes; status=
 .PHONY: test-lanes check-lanes
 test-lanes: setup-test binary
 	@$(MAKE) -k -j 2 lane-vet lane-unit
-	@$(MAKE) -k -j 3 lane-live lane-peers lane-readme
+	@$(MAKE) -k lane-live
+	@$(MAKE) -k -j 2 lane-peers lane-readme
 	@$(MAKE) -k lane-timing lane-proof
 check-lanes: setup-check test-lanes
 	@$(MAKE) -k -j 2 lane-lint lane-vuln

@@ -19,7 +19,7 @@ import (
 
 const (
 	// demoStart is how long the server may take until it is ready.
-	demoStart = 60 * time.Second
+	demoStart = 2 * time.Minute
 	// demoStop is how long it may take to end.
 	demoStop = 20 * time.Second
 	// demoLook is how often it is asked.

@@ -117,7 +117,7 @@ func (p places) command(t *testing.T, dir, line string) {
 				t.Errorf("%s: %v\n%s", line, err, out.String())
 			}
 		})
-		if !poll(t.Context(), time.Minute, func() bool { return answers(t.Context(), p.admin) && answers(t.Context(), p.sip) }) {
+		if !poll(t.Context(), 2*time.Minute, func() bool { return answers(t.Context(), p.admin) && answers(t.Context(), p.sip) }) {
 			t.Fatalf("%s: it does not listen", line)
 		}
 	default:

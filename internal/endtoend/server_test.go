@@ -85,7 +85,7 @@ func (s *server) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.wait("the server to be ready", time.Minute, func() bool {
+	s.wait("the server to be ready", 2*time.Minute, func() bool {
 		if s.gone() {
 			s.t.Fatalf("the server ended:\n%s", s.said())
 		}
