@@ -68,7 +68,8 @@ const (
 var ErrVoice = errors.New("corpus: a voice does not speak: apt install flite espeak-ng")
 
 // Speak gives every voice every sentence, in order of sentences. every keeps
-// each every-th of those pairs; 1 keeps all.
+// each every-th of those pairs, along the diagonals, so that no voice is left
+// out; 1 keeps all.
 func Speak(ctx context.Context, voices []Voice, sentences []string, every int) (_ []wer.Case, err error) {
 	dir, err := os.MkdirTemp("", "lethe-corpus-")
 	if err != nil {
@@ -76,10 +77,9 @@ func Speak(ctx context.Context, voices []Voice, sentences []string, every int) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var out []wer.Case
-	n := 0
 	for i, text := range sentences {
-		for _, v := range voices {
-			if n++; (n-1)%max(1, every) != 0 {
+		for j, v := range voices {
+			if (i+j)%max(1, every) != 0 {
 				continue
 			}
 			c, err := v.say(ctx, dir, text)

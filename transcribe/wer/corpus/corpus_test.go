@@ -79,7 +79,7 @@ func TestSpeakAndHuman(t *testing.T) {
 		}
 	}
 	half, err := Speak(t.Context(), voices, []string{"pay my bill", "block my card"}, 2)
-	if err != nil || len(half) != 2 || half[0].Name != cases[0].Name || half[1].Name != cases[2].Name {
+	if err != nil || len(half) != 2 || half[0].Name != cases[0].Name || half[1].Name != cases[3].Name {
 		t.Errorf("every second of four: %d, %v", len(half), err)
 	}
 }
