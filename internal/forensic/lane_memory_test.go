@@ -179,7 +179,7 @@ func TestEndings(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, setting{silent: true})
+			s := newServer(t, setting{silent: what == "media timeout" || what == "caller gone"})
 			c := newCaller(t, s, "PCMU", uint64(40+len(what))) //nolint:gosec // small
 			n := c.needles()
 			c.do("dial")

@@ -48,7 +48,7 @@ type setting struct {
 	engine string   // sphinx unless said otherwise
 	under  []string // a command to run it under
 	env    []string
-	silent bool // 2 s media time-outs
+	silent bool // media times out soon
 }
 
 const configuration = `
@@ -82,7 +82,7 @@ func newServer(t *testing.T, o setting) *server {
 	}
 	timeout := "30s"
 	if o.silent {
-		timeout = "2s"
+		timeout = "6s" // a search that stops everything takes less
 	}
 	config := fmt.Sprintf(configuration, sip, s.rtp, s.rtp+9, timeout, timeout, o.engine, canary, http)
 	for _, d := range []string{"tmp", "data", "keys"} {
