@@ -19,7 +19,7 @@ import (
 const (
 	startTime    = 10 * time.Second       // a child has been forked, a helper restarted
 	endTime      = 200 * time.Millisecond // a child that was told to end has ended
-	killTime     = time.Second            // a child that was killed is dead
+	killTime     = 5 * time.Second        // a child that was killed is dead, on a busy machine
 	mostCrashes  = 20                     // of one call's children, before it is given up
 	segmentsWait = 64                     // segments that may wait for their reader
 )

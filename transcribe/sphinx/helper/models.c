@@ -73,6 +73,9 @@ static const char *load_vocabulary(struct loading *l, const char *path)
         ngram_model_t *pair[] = {l->stock, ngram_model_read(ps_get_config(ps), path, NGRAM_AUTO, ps_get_logmath(ps))};
         ngram_model_t *set;
 
+        /* A second pass is worth its time where anything can be said; here the
+         * vocabulary's own search is one. */
+        cmd_ln_set_boolean_r(ps_get_config(ps), "-fwdflat", FALSE);
         if (pair[1] == NULL)
             return "the vocabulary's language model cannot be read";
         set = ngram_model_set_init(ps_get_config(ps), pair, names, share, 2);
