@@ -18,6 +18,7 @@ import (
 	"lethe/policy"
 	"lethe/transcribe"
 	"lethe/transcribe/transcribetest"
+	"lethe/transcribe/wer"
 )
 
 // children of a process, by the kernel's account.
@@ -149,6 +150,26 @@ func TestOutsideTheVocabulary(t *testing.T) {
 		if low := g.Turn.Confidence < policy.LowConfidence; low != c.low {
 			t.Errorf("%q was heard as %q with confidence %v", c.text, g.Turn.Words.Reveal(), g.Turn.Confidence)
 		}
+	}
+}
+
+// Without a vocabulary anything is heard, though not all of it well.
+func TestOpenSpeech(t *testing.T) {
+	e, _ := engine(t)
+	const text = "the children were playing in the snow until it got dark"
+	for _, narrowband := range []bool{false, true} {
+		s := open(t, e, transcribe.Options{Narrowband: narrowband})
+		pcm := said(t, "rms", text)
+		if narrowband {
+			pcm = telephone(t, pcm)
+		}
+		hear(t, s, pcm, 0)
+		s.Endpoint()
+		g := lastFinal(t, s)
+		if score := wer.Compare(text, g.Turn.Words.Reveal()); score.Rate() > 50 {
+			t.Errorf("narrowband %v: %v %% wrong: %q", narrowband, score.Rate(), g.Turn.Words.Reveal())
+		}
+		t.Logf("%q, confidence %v", g.Turn.Words.Reveal(), g.Turn.Confidence)
 	}
 }
 

@@ -42,15 +42,24 @@ static const char *load_band(struct loading *l, const char *name, const char *hm
 
 static const char *load_stock(struct loading *l, const char *path)
 {
+    ps_decoder_t *ps = l->m->decoder[NARROW];
+
+    if (ps == NULL || l->m->decoder[WIDE] == NULL)
+        return "a band is missing";
+    l->stock = ngram_model_read(ps_get_config(ps), path, NGRAM_AUTO, ps_get_logmath(ps));
+    return l->stock == NULL ? "the language model cannot be read" : NULL;
+}
+
+/* Open speech gets a second pass, for which the decoder has to keep the features
+ * of an utterance: it does what the search that was made last needs. */
+static const char *load_open(struct loading *l)
+{
     for (int b = 0; b < BANDS; b++) {
         ps_decoder_t *ps = l->m->decoder[b];
 
-        if (ps == NULL)
-            return "a band is missing";
-        if (l->stock == NULL)
-            l->stock = ngram_model_read(ps_get_config(ps), path, NGRAM_AUTO, ps_get_logmath(ps));
-        if (l->stock == NULL || ps_set_lm(ps, "open", l->stock) != 0)
-            return "the language model cannot be read";
+        cmd_ln_set_boolean_r(ps_get_config(ps), "-fwdflat", TRUE);
+        if (ps_set_lm(ps, "open", l->stock) != 0)
+            return "the language model cannot be searched";
     }
     return NULL;
 }
@@ -73,8 +82,7 @@ static const char *load_vocabulary(struct loading *l, const char *path)
         ngram_model_t *pair[] = {l->stock, ngram_model_read(ps_get_config(ps), path, NGRAM_AUTO, ps_get_logmath(ps))};
         ngram_model_t *set;
 
-        /* A second pass is worth its time where anything can be said; here the
-         * vocabulary's own search is one. */
+        /* The vocabulary's own search is a second pass. */
         cmd_ln_set_boolean_r(ps_get_config(ps), "-fwdflat", FALSE);
         if (pair[1] == NULL)
             return "the vocabulary's language model cannot be read";
@@ -136,5 +144,7 @@ const char *models_load(struct models *m, const char *path)
         wrong = "the set-up file cannot be read";
     if (wrong == NULL && (m->decoder[NARROW] == NULL || m->decoder[WIDE] == NULL || l.stock == NULL))
         wrong = "the set-up file is not complete";
+    if (wrong == NULL)
+        wrong = load_open(&l);
     return wrong;
 }
