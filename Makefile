@@ -84,7 +84,7 @@ check-lanes: setup-check test-lanes
 	@$(MAKE) -k lane-hundred
 	@$(MAKE) -k lane-fuzz
 	@LANE_SHOW=1 $(MAKE) lane-forensic
-	@LANE_SHOW=1 $(MAKE) lane-bench
+	@LANE_SHOW=1 $(MAKE) lane-bench BENCH=-short
 
 .PHONY: lane-vet lane-unit lane-live lane-timing lane-peers lane-readme lane-proof lane-forensic lane-bench lane-endtoend lane-hundred lane-demo lane-lint lane-vuln lane-fuzz
 lane-vet:
@@ -124,7 +124,7 @@ bench: setup-test binary ## the speed table, and build/bench.json
 lane-forensic:
 	@$(LANE) forensic 25m go test -tags forensic -timeout 24m -count 1 -v ./internal/forensic
 lane-bench:
-	@$(LANE) bench 20m go test -tags bench -timeout 19m -count 1 -v ./internal/bench
+	@$(LANE) bench 30m go test -tags bench $(BENCH) -timeout 29m -count 1 -v ./internal/bench
 
 # Tools are built from pinned versions by the Go module proxy.
 $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):

@@ -68,12 +68,15 @@ func TestCalls(t *testing.T) {
 			c.rss = settled(t, l)
 			m := l.metrics()
 			gen.end()
+			l.finish()
+			if !floor.whole || !c.whole { // the machine could not; the rows stay unmeasured
+				return
+			}
 			set(t, floorRow(calls), ms(floor.perCall), true)
 			set(t, cpuRow(calls), ms(c.perCall), true)
 			if calls == 200 {
 				held(t, l, idle, c, floor, m)
 			}
-			l.finish()
 		})
 	}
 }
