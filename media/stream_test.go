@@ -158,12 +158,12 @@ func arrives(t *testing.T, terms media.Terms) {
 	}
 	a, b := near.Close(), far.Close()
 	for i, m := range []*meter{wide, native} {
-		if p := m.purity(); p < 0.5 || m.heard() < 400*time.Millisecond || m.gaps > 0 {
+		if p := m.purity(); p < 0.9 || m.heard() < 400*time.Millisecond || m.gaps > 0 {
 			t.Errorf("ear %d: purity %.2f over %v with %d gaps", i, p, m.heard(), m.gaps)
 		}
 	}
 	for _, l := range []media.Ledger{a, b} {
-		if l.Born == 0 || l.Born != l.Forgotten || l.Longest > 3*time.Second {
+		if l.Born == 0 || l.Born != l.Forgotten || l.Longest > 400*time.Millisecond {
 			t.Errorf("ledger %+v", l)
 		}
 	}

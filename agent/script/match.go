@@ -3,6 +3,8 @@ package script
 import (
 	"strings"
 	"unicode"
+
+	"lethe/internal/settings"
 )
 
 // matcher finds the intent that a sentence means. Each phrase is laid over the
@@ -152,7 +154,7 @@ func alike(a, b word) float64 {
 		return 0
 	}
 	n := min(len(a.stem), len(b.stem))
-	switch d := distance(a.stem, b.stem); {
+	switch d := settings.Distance(a.stem, b.stem); {
 	case n >= 7 && d <= 2, n >= 5 && d <= 1:
 		return 0.8
 	}
@@ -245,25 +247,4 @@ func stem(w string) string {
 		w = w[:n-1] // stopped, stop
 	}
 	return strings.TrimSuffix(w, "e")
-}
-
-// distance is Levenshtein's, over bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

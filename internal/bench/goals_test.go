@@ -16,7 +16,8 @@ import (
 
 // set enters a figure in the table. A goal that is missed is said, there and
 // here, and fails nothing: how fast a machine is today is not a fault of the
-// code. What fails is a figure that could not be taken.
+// code. A figure that could not be taken leaves its row unmeasured, which is not
+// met either.
 func set(t *testing.T, row string, value float64, met bool) {
 	t.Helper()
 	if err := table.Set(row, value, met); err != nil {

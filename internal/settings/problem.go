@@ -70,7 +70,7 @@ func nearest(name string, names []string) string {
 		return ""
 	}
 	for _, n := range names {
-		if d := distance(strings.ToLower(name), n); d <= bound {
+		if d := Distance(strings.ToLower(name), n); d <= bound {
 			best, bound = n, d-1
 		}
 	}
@@ -80,8 +80,8 @@ func nearest(name string, names []string) string {
 // longestName is longer than any key: what is longer is no slip of the hand.
 const longestName = 80
 
-// distance is Levenshtein's, in bytes: keys are ASCII.
-func distance(a, b string) int {
+// Distance is Levenshtein's, in bytes: what is compared is ASCII.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
